@@ -1,0 +1,94 @@
+"""What a predictor is told: written as arguments by the operator and the runtime, read by the predictor."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from weld_api.quantity import Duration
+from weld_api.spec import SHA256_PATTERN, Batching, WeldModelSpec, Workload
+
+
+class PredictorSettings(BaseModel):
+    """Every setting of the predictor; each is one argument, `max_readings` being `--max-readings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_name: Annotated[str, Field(min_length=1, description="Name in the inference paths: the WeldModel's name.")]
+    digest: Annotated[str, Field(pattern=SHA256_PATTERN, description="SHA-256 of the bundle's manifest to insist on.")]
+    version: Annotated[str, Field(description="Version that the bundle's card must state.")]
+    asset_kind: Annotated[str, Field(description="Asset kind that the bundle's card must state.")]
+    site: Annotated[str, Field(description="Site, for labels of metrics and logs.")]
+    tick: Duration = Workload.model_fields["tick"].default
+    jitter: Duration = Workload.model_fields["jitter"].default
+    deadline: Duration = Workload.model_fields["deadline"].default
+    max_readings: Annotated[int, Field(ge=1)] = Batching.model_fields["max_readings"].default
+    max_delay: Duration = Batching.model_fields["max_delay"].default
+    queue_readings: Annotated[int, Field(ge=1)] = Batching.model_fields["queue_readings"].default
+    bundle: Annotated[Path, Field(description="Folder of the bundle.")] = Path("/mnt/models")
+    listen_address: Annotated[str, Field(description="Address to listen on.")] = "0.0.0.0"
+    http_port: Annotated[int, Field(ge=0, le=65535, description="Port of REST and metrics.")] = 8080
+    drain: Annotated[
+        Duration, Field(description="Time after SIGTERM in which requests still come and are answered.")
+    ] = "5s"
+    termination_log: Annotated[Path | None, Field(description="File that says why the predictor ended.")] = None
+
+    @classmethod
+    def for_model(cls, name: str, spec: WeldModelSpec) -> dict[str, Any]:
+        """The settings that follow from a WeldModel; the others belong to the runtime."""
+        return {
+            "model_name": name,
+            "digest": spec.model.sha256,
+            "version": spec.model.version,
+            "asset_kind": spec.asset.kind,
+            "site": spec.asset.site,
+            "tick": spec.workload.tick,
+            "jitter": spec.workload.jitter,
+            "deadline": spec.workload.deadline,
+            "max_readings": spec.serving.batching.max_readings,
+            "max_delay": spec.serving.batching.max_delay,
+            "queue_readings": spec.serving.batching.queue_readings,
+        }
+
+    @classmethod
+    def from_args(cls, argv: Sequence[str]) -> PredictorSettings:
+        """Parse `--name=value` arguments. Raises ValueError with one sentence that names the argument."""
+        parser = argparse.ArgumentParser(prog="weld_predictor", allow_abbrev=False, exit_on_error=False)
+        for name, field in cls.model_fields.items():
+            parser.add_argument(_flag(name), dest=name, help=field.description, default=argparse.SUPPRESS)
+        try:
+            parsed, surplus = parser.parse_known_args(argv)
+        except argparse.ArgumentError as error:
+            raise ValueError(str(error)) from error
+        if surplus:
+            raise ValueError(f"{surplus[0]!r} is not an argument of the predictor; it knows {', '.join(_flags(cls))}")
+        try:
+            return cls.model_validate(vars(parsed))
+        except ValidationError as error:
+            raise ValueError(_sentence(error)) from error
+
+
+def to_args(settings: dict[str, Any]) -> list[str]:
+    """Arguments that `PredictorSettings.from_args` reads back, in the order of the fields."""
+    order = [name for name in PredictorSettings.model_fields if name in settings]
+    return [f"{_flag(name)}={settings[name]}" for name in order]
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _flags(settings: type[PredictorSettings]) -> list[str]:
+    return [_flag(name) for name in settings.model_fields]
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    flag = _flag(str(first["loc"][0]))
+    if first["type"] == "missing":
+        return f"{flag} is required"
+    return f"{flag}={first['input']}: {first['msg'].removeprefix('Value error, ')}"

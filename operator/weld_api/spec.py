@@ -1,0 +1,223 @@
+"""`WeldModel.spec`: what the platform team asks for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from weld_api.quantity import Duration, Quantity, parse_duration
+from weld_api.schema import CelRule, Schema
+
+DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+KIND_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+SEMANTIC_VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"
+STORAGE_URI_PATTERN = r"^(pvc|s3|gs|https|http)://[^\s/]+(/[^\s]*)?$"
+
+
+class Asset(Schema):
+    """What is inspected."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "self.kind == oldSelf.kind",
+            "asset.kind cannot be changed: its ledger and its sensors belong to that kind; make a new WeldModel",
+            ".kind",
+        ),
+    )
+
+    kind: Annotated[
+        str,
+        Field(
+            pattern=KIND_PATTERN,
+            max_length=63,
+            description="Kind of asset, such as PipelineWeld; the bundle's card must name the same. Cannot be changed.",
+        ),
+    ]
+    site: Annotated[
+        str, Field(pattern=DNS_LABEL_PATTERN, max_length=63, description="The site that the sensors belong to.")
+    ]
+
+
+class ResourceAmounts(Schema):
+    """Amounts of the resources that a container uses."""
+
+    cpu: Annotated[Quantity | None, Field(description="Cores, such as 500m or 2.")] = None
+    memory: Annotated[Quantity | None, Field(description="Bytes, such as 512Mi.")] = None
+
+
+def _request_within_limit(resource: str) -> CelRule:
+    request, limit = (f"self.{block}.{resource}" for block in ("requests", "limits"))
+    return CelRule(
+        f"!has({request}) || !has({limit}) || quantity(string({request})).compareTo(quantity(string({limit}))) <= 0",
+        f"resources.requests.{resource} must not be above resources.limits.{resource}",
+        f".requests.{resource}",
+    )
+
+
+class Resources(Schema):
+    """What one replica of the predictor asks for and may use."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (_request_within_limit("cpu"), _request_within_limit("memory"))
+
+    requests: Annotated[ResourceAmounts, Field(description="What the scheduler sets aside.")] = ResourceAmounts(
+        cpu="500m", memory="512Mi"
+    )
+    limits: Annotated[ResourceAmounts, Field(description="What a replica never exceeds.")] = ResourceAmounts()
+
+
+class Model(Schema):
+    """The bundle to serve; a new `sha256` makes a new revision."""
+
+    version: Annotated[
+        str,
+        Field(
+            pattern=SEMANTIC_VERSION_PATTERN,
+            max_length=63,
+            description="The bundle's version, as its card states it, such as 2.0.0.",
+        ),
+    ]
+    uri: Annotated[
+        str,
+        Field(
+            pattern=STORAGE_URI_PATTERN,
+            max_length=1024,
+            description="Where the bundle is: pvc://claim/path, s3://, gs:// or https://.",
+        ),
+    ]
+    sha256: Annotated[
+        str,
+        Field(
+            pattern=SHA256_PATTERN,
+            min_length=64,
+            max_length=64,
+            description="SHA-256 of the bundle's manifest, 64 lower-case hexadecimal digits; `weldserve bundle show` prints it.",
+        ),
+    ]
+    resources: Annotated[Resources, Field(description="Resources of one replica.")] = Resources()
+
+
+class Workload(Schema):
+    """What the sensors send, and by when they need an answer."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule("self.tick > duration('0s')", "workload.tick must be longer than 0", ".tick"),
+        CelRule("self.jitter < self.tick", "workload.jitter must be shorter than workload.tick", ".jitter"),
+        CelRule("self.deadline > duration('0s')", "workload.deadline must be longer than 0", ".deadline"),
+    )
+
+    readings_per_tick: Annotated[
+        int, Field(ge=1, le=10_000_000, description="Readings that arrive in one tick, over all sensors.")
+    ]
+    tick: Annotated[Duration, Field(description="The sampling interval.")] = "100ms"
+    jitter: Annotated[Duration, Field(description="Standard deviation of the delivery time.")] = "20ms"
+    deadline: Annotated[
+        Duration, Field(description="Time within which a reading that has arrived must be answered.")
+    ] = "100ms"
+
+    @property
+    def readings_per_second(self) -> Decimal:
+        return Decimal(self.readings_per_tick) / Decimal(str(parse_duration(self.tick) / timedelta(seconds=1)))
+
+
+class Batching(Schema):
+    """How requests that wait at the same time are scored together."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "self.maxReadings <= self.queueReadings",
+            "batching.maxReadings must not be above batching.queueReadings",
+            ".maxReadings",
+        ),
+    )
+
+    max_readings: Annotated[int, Field(ge=1, le=1_000_000, description="Readings scored in one pass, at most.")] = (
+        16_384
+    )
+    max_delay: Annotated[Duration, Field(description="Longest time that a request waits for company, under load.")] = (
+        "2ms"
+    )
+    queue_readings: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10_000_000,
+            description="Readings that may wait; what comes beyond is refused at once with 429.",
+        ),
+    ] = 40_000
+
+
+class ScalingTarget(Schema):
+    """The signal that replicas follow."""
+
+    cpu_utilization: Annotated[
+        int, Field(ge=1, le=100, description="Average CPU use to aim at, in percent of the request.")
+    ] = 70
+
+
+class Scaling(Schema):
+    """How many replicas each revision has."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "self.minReplicas <= self.maxReplicas",
+            "scaling.minReplicas must not be above scaling.maxReplicas",
+            ".minReplicas",
+        ),
+    )
+
+    min_replicas: Annotated[int, Field(ge=1, le=1000, description="Replicas at the least.")] = 2
+    max_replicas: Annotated[int, Field(ge=1, le=1000, description="Replicas at the most.")] = 4
+    target: Annotated[ScalingTarget, Field(description="What the replicas follow.")] = ScalingTarget()
+
+
+class Availability(Schema):
+    """What may be lost at once without an interruption."""
+
+    max_unavailable: Annotated[
+        int, Field(ge=1, le=1000, description="Replicas that a planned disruption may take at once.")
+    ] = 1
+    spread_across: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=253)], ...],
+        Field(
+            max_length=4,
+            description="Node labels across which replicas are spread.",
+        ),
+    ] = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+
+
+class Serving(Schema):
+    """How the model is served."""
+
+    mode: Annotated[Literal["Standard"], Field(description="KServe's deployment mode.")] = "Standard"
+    batching: Annotated[Batching, Field(description="Batching across requests.")] = Batching()
+    scaling: Annotated[Scaling, Field(description="Replicas of each revision.")] = Scaling()
+    availability: Annotated[Availability, Field(description="Bearing of disruptions.")] = Availability()
+    ready_within: Annotated[
+        Duration,
+        Field(description="Time after which a revision that is not ready is reported as failed."),
+    ] = "10m"
+    retire_after: Annotated[
+        Duration,
+        Field(description="Time for which a revision that was replaced stays up, with no traffic."),
+    ] = "1m"
+
+
+class WeldModelSpec(Schema):
+    """One model that watches one asset."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "self.serving.batching.maxDelay <= self.workload.deadline",
+            "workload.deadline must be at least serving.batching.maxDelay",
+            ".workload.deadline",
+        ),
+    )
+
+    asset: Asset
+    model: Model
+    workload: Workload
+    serving: Annotated[Serving, Field(description="How the model is served.")] = Serving()

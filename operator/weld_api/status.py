@@ -1,0 +1,64 @@
+"""`WeldModel.status`: what the operator found and did, and all that it must remember."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from weld_api.schema import Schema
+
+ConditionStatus = Literal["True", "False", "Unknown"]
+RevisionPhase = Literal["Pending", "Stable", "Retiring"]
+
+
+class Condition(Schema):
+    """One aspect of the state, in the form that Kubernetes' tools expect."""
+
+    type: Annotated[str, Field(max_length=316, description="Serving or Progressing.")]
+    status: ConditionStatus
+    reason: Annotated[str, Field(max_length=1024, description="One word for programs.")]
+    message: Annotated[str, Field(max_length=32768, description="One sentence for people.")]
+    last_transition_time: Annotated[datetime, Field(description="When the status last changed.")]
+    observed_generation: Annotated[int, Field(ge=0, description="Generation of the spec that this is about.")]
+
+
+class Revision(Schema):
+    """One bundle as served: one InferenceService."""
+
+    name: Annotated[str, Field(description="Name of the InferenceService.")]
+    version: str
+    digest: Annotated[str, Field(description="SHA-256 of the bundle's manifest.")]
+    phase: Annotated[RevisionPhase, Field(description="Pending: on its way; Stable: answers; Retiring: replaced.")]
+    since: Annotated[datetime, Field(description="When it entered this phase.")]
+    ready_replicas: Annotated[int, Field(ge=0)] = 0
+
+
+class BundleReference(Schema):
+    """A bundle, by what people call it and by what it is."""
+
+    version: str
+    digest: str
+
+
+class Replicas(Schema):
+    """Replicas of the revision that answers."""
+
+    desired: Annotated[int, Field(ge=0)] = 0
+    ready: Annotated[int, Field(ge=0)] = 0
+
+
+class WeldModelStatus(Schema):
+    """The whole status; the operator's memory between reconciliations."""
+
+    observed_generation: Annotated[int, Field(ge=0, description="Generation that was last reconciled.")] = 0
+    phase: Annotated[str, Field(description="The state in one word, for listings.")] = ""
+    conditions: Annotated[tuple[Condition, ...], Field(description="Serving and Progressing.")] = ()
+    stable: Annotated[BundleReference | None, Field(description="The bundle that answers.")] = None
+    revisions: Annotated[tuple[Revision, ...], Field(description="Each InferenceService that exists.")] = ()
+    url: Annotated[str, Field(description="Where sensors send readings.")] = ""
+    replicas: Replicas = Replicas()
+    readings_per_second: Annotated[
+        str, Field(description="Rate that the workload asks for, in readings per second.")
+    ] = ""
