@@ -52,9 +52,12 @@ def path_of(
 class KubeApi:
     """An asynchronous session with one API server; close it, or use it as a context."""
 
-    def __init__(self, server: str, token: str | None, context: ssl.SSLContext | bool) -> None:
+    def __init__(
+        self, server: str, token: str | None, context: ssl.SSLContext | bool, *, authority: str | None = None
+    ) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.server = server.rstrip("/")
+        self.authority = authority  # the certificate authority as PEM text, for kubeconfigs made from this session
         self._session = aiohttp.ClientSession(
             headers=headers,
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
@@ -70,10 +73,10 @@ class KubeApi:
         user = next(u["user"] for u in config["users"] if u["name"] == current["user"])
         if "certificate-authority-data" in cluster:
             authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-            context = ssl.create_default_context(cadata=authority)
         else:
-            context = ssl.create_default_context(cafile=cluster["certificate-authority"])
-        return cls(cluster["server"], user.get("token"), context)
+            authority = Path(cluster["certificate-authority"]).read_text()
+        context = ssl.create_default_context(cadata=authority)
+        return cls(cluster["server"], user.get("token"), context, authority=authority)
 
     async def __aenter__(self) -> Self:
         return self
