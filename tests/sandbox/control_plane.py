@@ -93,7 +93,7 @@ class ControlPlane:
         The programs are built first where they are missing (minutes). Raises ToolError or ProcessError.
         """
         tools = await asyncio.to_thread(ensure, PROGRAMS)
-        plane = cls(folder.resolve(), tools, timing or Timing())
+        plane = cls(folder.absolute(), tools, timing or Timing())
         try:
             await plane._start_all()
         except BaseException:
@@ -202,8 +202,11 @@ class ControlPlane:
             "allow-privileged": True,
             "authorization-mode": "RBAC",
             "token-auth-file": self._token_file,
+            "client-ca-file": self._authority.certificate,
             **_serving_flags(self._serving),
             "cert-dir": self._certificates,
+            # Without it a shutdown waits for watches, up to a minute.
+            "shutdown-watch-termination-grace-period": "2s",
             "service-account-issuer": ISSUER,
             "service-account-signing-key-file": self._account_keys.key,
             "service-account-key-file": self._account_keys.certificate,
@@ -235,6 +238,7 @@ class ControlPlane:
             "kube-api-burst": 400,
             "node-monitor-period": f"{timing.node_monitor_period}s",
             "node-monitor-grace-period": f"{timing.node_monitor_grace}s",
+            "flex-volume-plugin-dir": self.folder / "flexvolume",
             "pvclaimbinder-sync-period": "2s",
             f"{autoscaler}-sync-period": f"{timing.autoscaler_period}s",
             f"{autoscaler}-initial-readiness-delay": f"{timing.autoscaler_readiness_delay}s",

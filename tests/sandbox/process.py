@@ -99,7 +99,7 @@ class Process:
         return "\n".join(lines[-TAIL_LINES:])
 
     async def stop(self, grace_seconds: float = 20) -> int | None:
-        """SIGTERM, wait, and SIGKILL to its process group when the grace is over; the exit code, None if not started."""
+        """SIGTERM, wait, and SIGKILL when the grace is over; the exit code, or None when it was never started."""
         if self._child is None:
             return None
         if self._child.poll() is None:
