@@ -40,19 +40,24 @@ class Tool:
     module: str
     version_arguments: tuple[str, ...]
     usual_minutes: float
+    version_variable: str | None = None  # the Go variable that the linker sets, where the program needs to be told
 
     def version(self) -> str:
         """The version without a leading v, read from the tool's go.mod."""
         return required_version((MODULES / self.folder / "go.mod").read_text(), self.module)
 
     def linker_flags(self) -> str:
-        if self.folder != "kubernetes":
+        if self.version_variable is None:
             return "-s -w"
-        return f"-s -w -X k8s.io/component-base/version.gitVersion=v{self.version()}"
+        return f"-s -w -X {self.version_variable}=v{self.version()}"
+
+
+_KUBERNETES = "k8s.io/kubernetes"
 
 
 def _kubernetes(name: str, minutes: float, version_arguments: tuple[str, ...] = ("--version",)) -> Tool:
-    return Tool(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", version_arguments, minutes)
+    variable = "k8s.io/component-base/version.gitVersion"
+    return Tool(name, "kubernetes", f"{_KUBERNETES}/cmd/{name}", _KUBERNETES, version_arguments, minutes, variable)
 
 
 _ETCD = "go.etcd.io/etcd/server/v3"
@@ -66,7 +71,7 @@ TOOLS = {
         _kubernetes("kube-controller-manager", 1),
         _kubernetes("kube-scheduler", 0.5),
         _kubernetes("kubectl", 0.5, ("version", "--client")),
-        Tool("caddy", "caddy", f"{_CADDY}/cmd/caddy", _CADDY, ("version",), 1.5),
+        Tool("caddy", "caddy", f"{_CADDY}/cmd/caddy", _CADDY, ("version",), 1.5, f"{_CADDY}.CustomVersion"),
     )
 }
 
