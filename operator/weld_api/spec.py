@@ -94,7 +94,7 @@ class Model(Schema):
             pattern=SHA256_PATTERN,
             min_length=64,
             max_length=64,
-            description="SHA-256 of the bundle's manifest, 64 lower-case hexadecimal digits; `weldserve bundle show` prints it.",
+            description="SHA-256 of the bundle's manifest, lower-case hexadecimal; `weldserve bundle show` prints it.",
         ),
     ]
     resources: Annotated[Resources, Field(description="Resources of one replica.")] = Resources()

@@ -1,0 +1,51 @@
+# Each target does all the set-up it needs on a fresh machine: Python 3.11 or later, Go and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy
+
+.PHONY: help setup tools demo test test-fast check crd lock clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(INSTALLED): .ci/constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weldserve needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'
+	@echo "Setting up $(VENV) (pinned and checked by hash; about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/constraints.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(INSTALLED) ## Install the product and its development tools into .venv
+
+tools: setup ## Build etcd, Kubernetes and Caddy for the rig, once for each version (about ten minutes)
+	@$(BIN)/python -m tests.sandbox.tools $(RIG_TOOLS)
+
+demo: tools ## Run the whole path on this machine; DEMO_FLAGS=--keep leaves it up
+	@$(BIN)/python -m tests.sandbox.demo $(DEMO_FLAGS)
+
+test: tools ## Run all tests
+	@$(BIN)/pytest $(PYTEST_FLAGS)
+
+test-fast: setup ## Run the tests that need no cluster
+	@$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
+
+check: setup ## Lint, formatting, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+crd: setup ## Write the CRD anew from the types
+	@$(BIN)/weldserve crd > manifests/crd/weldmodels.weldserve.io.yaml
+
+lock: setup ## Choose new versions of all dependencies, with hashes
+	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
+		--generate-hashes --no-header --no-annotate --no-emit-package weldserve --output-file .ci/constraints.txt
+
+clean: ## Remove all that the targets above made in this folder (the rig's tools stay in the user's cache)
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf *.egg-info operator/*.egg-info predictor/*.egg-info

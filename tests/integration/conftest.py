@@ -1,0 +1,19 @@
+"""A real control plane for the session, with the product's own resource definition in it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.apply import apply_documents
+from tests.sandbox.control_plane import ControlPlane
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
+    async with await ControlPlane.start(tmp_path_factory.mktemp("control-plane")) as plane:
+        async with plane.api() as api:
+            await apply_documents(api, [ROOT / "manifests" / "crd" / "weldmodels.weldserve.io.yaml"])
+        yield plane
