@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from weld_api.crd import PRINTER_COLUMNS, as_yaml, custom_resource_definition, structural_schema
 from weld_api.schema import Schema
 from weld_api.weld_model import parse_weld_model
