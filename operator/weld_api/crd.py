@@ -17,7 +17,6 @@ from weld_api.status import WeldModelStatus
 NAME_RULE = CelRule(
     f"size(self.metadata.name) <= {MODEL_NAME_LENGTH}",
     f"metadata.name must have at most {MODEL_NAME_LENGTH} characters, so that KServe can build host names from it",
-    ".metadata.name",
 )
 
 PRINTER_COLUMNS = (

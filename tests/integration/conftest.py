@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.apply import apply_documents
+from tests.sandbox.apply import install_manifests
 from tests.sandbox.control_plane import ControlPlane
 
 ROOT = Path(__file__).parents[2]
@@ -15,5 +15,5 @@ ROOT = Path(__file__).parents[2]
 async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
     async with await ControlPlane.start(tmp_path_factory.mktemp("control-plane")) as plane:
         async with plane.api() as api:
-            await apply_documents(api, [ROOT / "manifests" / "crd" / "weldmodels.weldserve.io.yaml"])
+            await install_manifests(api, ROOT / "manifests" / "crd")
         yield plane
