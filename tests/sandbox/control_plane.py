@@ -65,14 +65,14 @@ class ControlPlane:
     """
 
     def __init__(self, folder: Path, tools: dict[str, Path], timing: Timing) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()
         self.tools = tools
         self.timing = timing
         self.server = f"https://{ADDRESS}:{free_port()}"
-        self.audit_log = folder / "logs" / "audit.log"
+        self.audit_log = self.folder / "logs" / "audit.log"
         self._etcd_url = f"http://{ADDRESS}:{free_port()}"
         self._etcd_peer_url = f"http://{ADDRESS}:{free_port()}"
-        self._certificates = folder / "certificates"
+        self._certificates = self.folder / "certificates"
         self._authority = Authority(self._certificates, "kubernetes-ca")
         self._serving = self._authority.issue(
             "kubernetes", names=SERVED_NAMES, addresses=(ADDRESS, KUBERNETES_SERVICE_ADDRESS)
@@ -93,7 +93,7 @@ class ControlPlane:
         The programs are built first where they are missing (minutes). Raises ToolError or ProcessError.
         """
         tools = await asyncio.to_thread(ensure, PROGRAMS)
-        plane = cls(folder.absolute(), tools, timing or Timing())
+        plane = cls(folder, tools, timing or Timing())
         try:
             await plane._start_all()
         except BaseException:
