@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from weld_api.schema import Schema
 from weld_api.spec import KIND_PATTERN, SEMANTIC_VERSION_PATTERN
@@ -23,7 +22,7 @@ class ModelInput(Schema):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.minimum >= self.maximum:
-            raise ValueError(f"input {self.name!r}: minimum {self.minimum} must be below maximum {self.maximum}")
+            raise ValueError(f"minimum {self.minimum} of {self.name!r} must be below its maximum {self.maximum}")
         return self
 
 
@@ -44,17 +43,43 @@ class BundleCard(Schema):
     version: Annotated[str, Field(pattern=SEMANTIC_VERSION_PATTERN, max_length=63)]
     asset_kind: Annotated[str, Field(pattern=KIND_PATTERN, max_length=63)]
     description: Annotated[str, Field(max_length=2000)] = ""
-    created: datetime
-    estimator: Annotated[str, Field(min_length=1, description="Import path of the estimator's class.")]
+    created: Annotated[
+        AwareDatetime | None,
+        Field(description="When it was made; left out where the same making must give the same digest."),
+    ] = None
+    estimator: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=253,
+            description="Public import path of the estimator's class, such as sklearn.ensemble.RandomForestClassifier.",
+        ),
+    ]
     inputs: Annotated[tuple[ModelInput, ...], Field(min_length=1, max_length=1024)]
     decision_threshold: Annotated[float, Field(gt=0, lt=1, description="Risk from which a reading is at risk.")]
     evaluation: Evaluation
-    libraries: Annotated[dict[str, str], Field(description="Versions that the estimator was made with.")]
+    libraries: Annotated[
+        dict[str, Annotated[str, Field(min_length=1, max_length=63)]],
+        Field(
+            min_length=1,
+            max_length=32,
+            description="Versions of the libraries that the estimator was made with; scikit-learn is one of them.",
+        ),
+    ]
 
-    @model_validator(mode="after")
-    def _inputs_are_distinct(self) -> Self:
-        names = [model_input.name for model_input in self.inputs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"inputs: {twice[0]!r} is named twice; each input has a name of its own")
-        return self
+    @field_validator("inputs")
+    @classmethod
+    def _inputs_are_distinct(cls, inputs: tuple[ModelInput, ...]) -> tuple[ModelInput, ...]:
+        seen: set[str] = set()
+        for model_input in inputs:
+            if model_input.name in seen:
+                raise ValueError(f"{model_input.name!r} is named twice; each input has a name of its own")
+            seen.add(model_input.name)
+        return inputs
+
+    @field_validator("libraries")
+    @classmethod
+    def _scikit_learn_is_stated(cls, libraries: dict[str, str]) -> dict[str, str]:
+        if "scikit-learn" not in libraries:
+            raise ValueError("the version of scikit-learn is missing")
+        return libraries
