@@ -76,17 +76,23 @@ async def apply_documents(
 
 
 async def wait_until_served(api: KubeApi, definition: Object) -> None:
-    """Wait until each served version of a CustomResourceDefinition can be listed: later than `Established` says."""
+    """Wait until each served version of a CustomResourceDefinition can be listed and is announced.
+
+    Both come later than the condition `Established`. Raises ApplyError.
+    """
     spec = definition["spec"]
     deadline = time.monotonic() + SERVED_WITHIN_SECONDS
-    for version in spec["versions"]:
-        if not version["served"]:
-            continue
-        collection = path_of(f"{spec['group']}/{version['name']}", spec["names"]["plural"])
-        while await api.get_or_none(f"{collection}?limit=1") is None:
+    for version in (version["name"] for version in spec["versions"] if version["served"]):
+        while not await _is_served(api, f"{spec['group']}/{version}", spec["names"]):
             if time.monotonic() > deadline:
-                raise ApplyError(f"{_title(definition)}: {collection} cannot be listed yet")
+                raise ApplyError(f"{_title(definition)}: not served in {version} after {SERVED_WITHIN_SECONDS} s")
             await asyncio.sleep(SERVED_PAUSE_SECONDS)
+
+
+async def _is_served(api: KubeApi, version: str, names: Object) -> bool:
+    if names["kind"] not in await _served_kinds(api, version):
+        return False
+    return await api.get_or_none(f"{path_of(version, names['plural'])}?limit=1") is not None
 
 
 async def _define(api: KubeApi, definition: Object, manager: str) -> Object:

@@ -60,18 +60,19 @@ class ControlPlane:
     Ports, certificates and data stay the same when a part is restarted.
 
     Attributes: `kubeconfig`, the administrator's; `server`, its URL; `audit_log`, a file of JSON lines (see
-    tests.sandbox.audit); `folder`, where everything is; `tools`, the programs' paths by name; `front_proxy`, the
-    certificate authority whose clients an aggregated API may believe.
+    tests.sandbox.audit); `folder`, where everything is; `tools`, the programs' paths by name; `processes` and `ports`,
+    all that it runs and listens on; `front_proxy`, the authority whose clients an aggregated API may believe.
     """
 
     def __init__(self, folder: Path, tools: dict[str, Path], timing: Timing) -> None:
         self.folder = folder.absolute()
         self.tools = tools
         self.timing = timing
-        self.server = f"https://{ADDRESS}:{free_port()}"
+        self.ports: list[int] = []
+        self.server = f"https://{ADDRESS}:{self._port()}"
         self.audit_log = self.folder / "logs" / "audit.log"
-        self._etcd_url = f"http://{ADDRESS}:{free_port()}"
-        self._etcd_peer_url = f"http://{ADDRESS}:{free_port()}"
+        self._etcd_url = f"http://{ADDRESS}:{self._port()}"
+        self._etcd_peer_url = f"http://{ADDRESS}:{self._port()}"
         self._certificates = self.folder / "certificates"
         self._authority = Authority(self._certificates, "kubernetes-ca")
         self._serving = self._authority.issue(
@@ -84,7 +85,8 @@ class ControlPlane:
         self._api_server = self._process("kube-apiserver", self._api_server_flags())
         self._etcd = self._process("etcd", self._etcd_flags())
         self._controllers = self._process("kube-controller-manager", self._controller_flags())
-        self._scheduler = self._process("kube-scheduler", self._scheduler_flags())
+        self._scheduler = self._process("kube-scheduler", self._component_flags(self._scheduler_kubeconfig))
+        self.processes = (self._etcd, self._api_server, self._controllers, self._scheduler)
 
     @classmethod
     async def start(cls, folder: Path, *, timing: Timing | None = None) -> Self:
@@ -121,7 +123,7 @@ class ControlPlane:
 
     def check(self) -> None:
         """Raise ProcessError when a part has ended by itself."""
-        for process in (self._etcd, self._api_server, self._controllers, self._scheduler):
+        for process in self.processes:
             process.check()
 
     async def start_api_server(self) -> None:
@@ -153,6 +155,10 @@ class ControlPlane:
             account = path_of("v1", "serviceaccounts", "default", "default")
             await self._controllers.wait_ready(lambda: _answers(api, account), READY_SECONDS)
         self.check()
+
+    def _port(self) -> int:
+        self.ports.append(free_port(ADDRESS))
+        return self.ports[-1]
 
     def _process(self, name: str, flags: dict[str, object]) -> Process:
         command: list[str | Path] = [self.tools[name]]
@@ -225,45 +231,40 @@ class ControlPlane:
             "audit-log-maxsize": 1000,
         }
 
+    def _component_flags(self, kubeconfig: Path) -> dict[str, object]:
+        """What the controllers and the scheduler have in common."""
+        return {
+            "kubeconfig": kubeconfig,
+            "authentication-kubeconfig": kubeconfig,
+            "authorization-kubeconfig": kubeconfig,
+            "bind-address": ADDRESS,
+            "secure-port": self._port(),
+            **_serving_flags(self._serving),
+            "leader-elect": False,
+            "kube-api-qps": 200,
+            "kube-api-burst": 400,
+        }
+
     def _controller_flags(self) -> dict[str, object]:
         timing = self.timing
         autoscaler = "horizontal-pod-autoscaler"
         return {
-            **_component_flags(self._controllers_kubeconfig, self._serving),
+            **self._component_flags(self._controllers_kubeconfig),
             "controllers": CONTROLLERS,
             "use-service-account-credentials": True,
             "service-account-private-key-file": self._account_keys.key,
             "root-ca-file": self._authority.certificate,
-            "kube-api-qps": 200,
-            "kube-api-burst": 400,
             "node-monitor-period": f"{timing.node_monitor_period}s",
             "node-monitor-grace-period": f"{timing.node_monitor_grace}s",
             "flex-volume-plugin-dir": self.folder / "flexvolume",
+            # Nodes that may be emptied per second, one in ten seconds by default.
+            "node-eviction-rate": 10,
             "pvclaimbinder-sync-period": "2s",
             f"{autoscaler}-sync-period": f"{timing.autoscaler_period}s",
             f"{autoscaler}-initial-readiness-delay": f"{timing.autoscaler_readiness_delay}s",
             f"{autoscaler}-cpu-initialization-period": f"{timing.autoscaler_cpu_initialization}s",
             f"{autoscaler}-downscale-stabilization": f"{timing.autoscaler_downscale_stabilization}s",
         }
-
-    def _scheduler_flags(self) -> dict[str, object]:
-        return {
-            **_component_flags(self._scheduler_kubeconfig, self._serving),
-            "kube-api-qps": 200,
-            "kube-api-burst": 400,
-        }
-
-
-def _component_flags(kubeconfig: Path, serving: Pair) -> dict[str, object]:
-    return {
-        "kubeconfig": kubeconfig,
-        "authentication-kubeconfig": kubeconfig,
-        "authorization-kubeconfig": kubeconfig,
-        "bind-address": ADDRESS,
-        "secure-port": free_port(),
-        "leader-elect": False,
-        **_serving_flags(serving),
-    }
 
 
 def _serving_flags(serving: Pair) -> dict[str, object]:

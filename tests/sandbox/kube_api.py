@@ -5,6 +5,7 @@ The rig does not use the product's client, so that a fault in one does not hide 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
@@ -22,6 +23,9 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+
+RETRIES = 10
+RETRY_SECONDS = 1.0
 
 
 class ApiError(Exception):
@@ -98,17 +102,25 @@ class KubeApi:
         content_type: str = "application/json",
         params: Mapping[str, str] | None = None,
     ) -> Object:
-        """One call; raises ApiError for any status from 400 on."""
+        """One call; raises ApiError for any status from 400 on.
+
+        A server that asks to try again later (429 with Retry-After, as it does while it starts) is asked again, some
+        times.
+        """
         data = None if body is None else json.dumps(body)
         headers = {} if body is None else {"Content-Type": content_type}
-        async with self._session.request(
-            method, self.server + path, data=data, headers=headers, params=dict(params or {})
-        ) as response:
-            text = await response.text()
-            if response.status >= 400:
-                raise _api_error(response.status, text)
-            answer: Object = json.loads(text) if text.startswith("{") else {"text": text}
-            return answer
+        for attempt in range(RETRIES + 1):
+            async with self._session.request(
+                method, self.server + path, data=data, headers=headers, params=dict(params or {})
+            ) as response:
+                text = await response.text()
+            if response.status != 429 or "Retry-After" not in response.headers or attempt == RETRIES:
+                break
+            await asyncio.sleep(RETRY_SECONDS)
+        if response.status >= 400:
+            raise _api_error(response.status, text)
+        answer: Object = json.loads(text) if text.startswith("{") else {"text": text}
+        return answer
 
     async def get(self, path: str) -> Object:
         return await self.request("GET", path)
@@ -147,13 +159,21 @@ class KubeApi:
         return await self.request("DELETE", path, body=options)
 
     async def watch(
-        self, path: str, *, resource_version: str, label_selector: str | None = None, seconds: int = 300
+        self,
+        path: str,
+        *,
+        resource_version: str,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        seconds: int = 300,
     ) -> AsyncIterator[tuple[str, Object]]:
         """Yield (type, object) of one watch until the server ends it; ERROR events raise ApiError."""
         params = {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": str(seconds)}
         params["allowWatchBookmarks"] = "true"
         if label_selector:
             params["labelSelector"] = label_selector
+        if field_selector:
+            params["fieldSelector"] = field_selector
         timeout = aiohttp.ClientTimeout(total=None, sock_read=seconds + 30)
         async with self._session.get(self.server + path, params=params, timeout=timeout) as response:
             if response.status >= 400:

@@ -19,7 +19,8 @@ KILL_LIMIT_SECONDS = 10
 TAIL_LINES = 15
 
 _PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Looked up here: between fork and exec as little as possible should run.
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class ProcessError(Exception):
@@ -27,7 +28,7 @@ class ProcessError(Exception):
 
 
 class Process:
-    """One child process in a process group of its own; on Linux the kernel kills it when the rig dies.
+    """One child process in a process group of its own; on Linux it is killed when the thread that started it ends.
 
     It may be started again after it has ended; its log file is appended to.
     """
@@ -72,7 +73,7 @@ class Process:
                     env=self._environment,
                     cwd=self._folder,
                     start_new_session=True,
-                    preexec_fn=_die_with(os.getpid()),
+                    preexec_fn=die_with(os.getpid()),
                 )
             except OSError as error:
                 raise ProcessError(f"{self.name} cannot be run: {error}") from error
@@ -124,13 +125,16 @@ class Process:
         return self._child
 
 
-def _die_with(parent: int) -> Callable[[], None]:
-    """What a child does before its program runs: ask for SIGKILL when the rig ends, however that comes about."""
+def die_with(parent: int) -> Callable[[], None]:
+    """What a child of the process `parent` does before its program runs (a `preexec_fn`), where the kernel is Linux.
+
+    It asks for SIGKILL at the end of the thread that started it, which ends when the parent dies, however it dies.
+    """
 
     def ask() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:  # the rig ended in between
+        if _prctl is not None:
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:  # it died in between
                 os._exit(1)
 
     return ask

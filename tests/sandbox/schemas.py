@@ -42,7 +42,7 @@ def choose_source(choice: str | None, *, published_there: bool) -> Source:
     return Source(choice)
 
 
-async def install(api: KubeApi, source: Source | None = None) -> Source:
+async def install_schemas(api: KubeApi, source: Source | None = None) -> Source:
     """Install the definitions, wait until each kind can be listed, and say which ones they were.
 
     Without a `source`, WELDSERVE_SANDBOX_SCHEMAS decides, and else whether the published ones are there.
