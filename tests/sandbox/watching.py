@@ -21,11 +21,20 @@ class Cache:
     Several caches may share one event, so that a loop can wait for "anything at all".
     """
 
-    def __init__(self, api: KubeApi, path: str, changed: asyncio.Event, *, label_selector: str | None = None) -> None:
+    def __init__(
+        self,
+        api: KubeApi,
+        path: str,
+        changed: asyncio.Event,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> None:
         self._api = api
         self._path = path
         self._changed = changed
         self._label_selector = label_selector
+        self._field_selector = field_selector
         self._objects: dict[tuple[str, str], Object] = {}
         self.synced = asyncio.Event()
 
@@ -46,7 +55,7 @@ class Cache:
                 await asyncio.sleep(RELIST_DELAY_SECONDS)
 
     async def _list_and_watch(self) -> None:
-        params = {"labelSelector": self._label_selector} if self._label_selector else {}
+        params = {"labelSelector": self._label_selector or "", "fieldSelector": self._field_selector or ""}
         listing = await self._api.request("GET", self._path, params=params)
         self._objects = {_key(item): item for item in listing["items"]}
         version = listing["metadata"]["resourceVersion"]
@@ -54,7 +63,10 @@ class Cache:
         self._changed.set()
         while True:
             async for kind, item in self._api.watch(
-                self._path, resource_version=version, label_selector=self._label_selector
+                self._path,
+                resource_version=version,
+                label_selector=self._label_selector,
+                field_selector=self._field_selector,
             ):
                 version = item["metadata"]["resourceVersion"]
                 if kind == "BOOKMARK":
