@@ -95,6 +95,7 @@ def structural_schema(model: type[Schema]) -> dict[str, Any]:
 _COPIED = {
     "type", "description", "enum", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "minItems",
     "maxItems", "required", "x-kubernetes-validations", "x-kubernetes-int-or-string",
+    "x-kubernetes-preserve-unknown-fields",
 }  # fmt: skip
 _DROPPED = {"title", "$defs", "additionalProperties"}
 

@@ -12,6 +12,8 @@ FIELD_MANAGER = "weldserve"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MODEL_LABEL = f"{GROUP}/model"
 REVISION_LABEL = f"{GROUP}/revision"
+DIGEST_ANNOTATION = f"{GROUP}/digest"
+VERSION_ANNOTATION = f"{GROUP}/version"
 
 MODEL_FORMAT = "weldserve"
 """The name by which a serving runtime says that it reads our bundles."""

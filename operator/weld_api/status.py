@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from weld_api.schema import Schema
 
@@ -13,7 +13,13 @@ ConditionStatus = Literal["True", "False", "Unknown"]
 RevisionPhase = Literal["Pending", "Stable", "Retiring"]
 
 
-class Condition(Schema):
+class StatusSchema(Schema):
+    """Unlike in a spec, an unknown field is passed over: a newer operator may have written the status."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Condition(StatusSchema):
     """One aspect of the state, in the form that Kubernetes' tools expect."""
 
     type: Annotated[str, Field(max_length=316, description="Serving or Progressing.")]
@@ -24,7 +30,7 @@ class Condition(Schema):
     observed_generation: Annotated[int, Field(ge=0, description="Generation of the spec that this is about.")]
 
 
-class Revision(Schema):
+class Revision(StatusSchema):
     """One bundle as served: one InferenceService."""
 
     name: Annotated[str, Field(description="Name of the InferenceService.")]
@@ -32,24 +38,30 @@ class Revision(Schema):
     digest: Annotated[str, Field(description="SHA-256 of the bundle's manifest.")]
     phase: Annotated[RevisionPhase, Field(description="Pending: on its way; Stable: answers; Retiring: replaced.")]
     since: Annotated[datetime, Field(description="When it entered this phase.")]
+    asked_at: Annotated[datetime, Field(description="When the spec last asked for something new of it.")]
     ready_replicas: Annotated[int, Field(ge=0)] = 0
+    spec: Annotated[
+        dict[str, Any],
+        Field(description="The spec that asked for it last, so that it can be rebuilt while another is asked for."),
+        WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+    ] = {}
 
 
-class BundleReference(Schema):
+class BundleReference(StatusSchema):
     """A bundle, by what people call it and by what it is."""
 
     version: str
     digest: str
 
 
-class Replicas(Schema):
+class Replicas(StatusSchema):
     """Replicas of the revision that answers."""
 
     desired: Annotated[int, Field(ge=0)] = 0
     ready: Annotated[int, Field(ge=0)] = 0
 
 
-class WeldModelStatus(Schema):
+class WeldModelStatus(StatusSchema):
     """The whole status; the operator's memory between reconciliations."""
 
     observed_generation: Annotated[int, Field(ge=0, description="Generation that was last reconciled.")] = 0

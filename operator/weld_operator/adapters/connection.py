@@ -1,0 +1,29 @@
+"""How to reach the API server: from a kubeconfig, or from inside the cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubernetes.aio import config
+from kubernetes.aio.client import Configuration
+
+
+class NoConnectionError(Exception):
+    """No usable address or credentials; the text is one sentence."""
+
+
+async def load_connection(kubeconfig: Path | None) -> Configuration:
+    """Address, certificate authority and credentials of the API server; from inside the cluster without a kubeconfig.
+
+    Inside the cluster the token's file is read again every minute. Raises NoConnectionError.
+    """
+    connection = Configuration()
+    try:
+        if kubeconfig is None:
+            config.load_incluster_config(client_configuration=connection)
+        else:
+            await config.load_kube_config(config_file=str(kubeconfig), client_configuration=connection)
+    except config.ConfigException as error:
+        source = "this cluster" if kubeconfig is None else f"kubeconfig {kubeconfig}"
+        raise NoConnectionError(f"{source} gives no way to an API server: {error}") from error
+    return connection

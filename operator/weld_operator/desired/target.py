@@ -1,0 +1,23 @@
+"""Where objects are made for: the cluster's names that an installation chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """The Gateway that requests come through, the domain below which hosts are named, and the ServingRuntime."""
+
+    gateway_namespace: str
+    gateway_name: str
+    domain: str
+    runtime: str
+
+    def host(self, name: str, namespace: str) -> str:
+        """The host at which a WeldModel's sensors send readings."""
+        return f"{name}.{namespace}.{self.domain}"
+
+    def url(self, name: str, namespace: str) -> str:
+        """The address at which a WeldModel's sensors send readings."""
+        return f"http://{self.host(name, namespace)}"

@@ -1,0 +1,145 @@
+"""The two conditions and the one-word phase, from the revisions and what is seen of them.
+
+`Serving` is about the Stable revision alone: is it answering now?
+`Progressing` follows the Deployment's habit: True while what the spec asks for is on its way or has arrived, False when
+it is stuck, with the cause as the reason. So a False in either means that somebody should look.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from weld_api.quantity import parse_duration
+from weld_api.status import Condition, ConditionStatus, Revision
+from weld_operator.domain.diagnosis import Finding, diagnose
+from weld_operator.domain.observation import Observation, RevisionObservation
+from weld_operator.domain.revisions import Revisions, pending, stable
+from weld_operator.domain.subject import Subject
+from weld_operator.kinds import Object
+
+Phase = Literal["Pending", "Serving", "Updating", "Degraded", "UpdateFailed", "Failed"]
+
+
+class Verdict(NamedTuple):
+    """A condition without its times."""
+
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def serving(revisions: Revisions, observation: Observation) -> Verdict:
+    """Whether the Stable revision answers."""
+    answering = stable(revisions)
+    if answering is None:
+        return Verdict("False", "NoRevisionReady", "No revision has been ready yet")
+    seen = observation.revisions.get(answering.name)
+    if seen is None:
+        return Verdict("False", "RevisionMissing", f"InferenceService {answering.name} does not exist and is rebuilt")
+    if seen.ready_replicas == 0:
+        return Verdict("False", "NoReplicaReady", _because(_count(answering, seen), diagnose(seen)))
+    rejected = _rejection(observation.route)
+    if rejected is not None:
+        return rejected
+    if seen.ready_replicas < seen.desired_replicas:
+        return Verdict("True", "SomeReplicasReady", _because(_count(answering, seen), diagnose(seen)))
+    return Verdict("True", "AllReplicasReady", _count(answering, seen))
+
+
+def progressing(subject: Subject, revisions: Revisions, observation: Observation, now: datetime) -> Verdict:
+    """Whether what the spec asks for is on its way or there, or what keeps it from it."""
+    if subject.spec is None:
+        return Verdict("False", "InvalidSpec", subject.fault)
+    if observation.obstacles:
+        first = observation.obstacles[0]
+        return Verdict("False", first.reason, first.message)
+    within = parse_duration(subject.spec.serving.ready_within)
+    candidate = pending(revisions)
+    if candidate is not None:
+        return _starting(candidate, observation, now - candidate.asked_at, within)
+    answering = stable(revisions)
+    if answering is None:
+        return Verdict("True", "RevisionStarting", "A revision is being made")
+    return _arrived(answering, observation, now - answering.asked_at, within)
+
+
+def phase_of(serves: Verdict, progresses: Verdict, revisions: Revisions) -> Phase:
+    """The state in one word."""
+    if serves.status != "True":
+        is_young = progresses.status == "True" and stable(revisions) is None
+        return "Pending" if is_young else "Failed"
+    if progresses.status != "True":
+        return "UpdateFailed"
+    if progresses.reason != "UpToDate":
+        return "Updating"
+    return "Serving" if serves.reason == "AllReplicasReady" else "Degraded"
+
+
+def dated(kind: str, verdict: Verdict, subject: Subject, now: datetime) -> Condition:
+    """The verdict as a condition; its time is that of the last change of its status."""
+    before = next((each for each in subject.status.conditions if each.type == kind), None)
+    unchanged = before is not None and before.status == verdict.status
+    return Condition(
+        type=kind,
+        status=verdict.status,
+        reason=verdict.reason,
+        message=verdict.message,
+        last_transition_time=before.last_transition_time if before is not None and unchanged else now,
+        observed_generation=subject.generation,
+    )
+
+
+def _starting(candidate: Revision, observation: Observation, waited: timedelta, within: timedelta) -> Verdict:
+    seen = observation.revisions.get(candidate.name)
+    if seen is None:
+        return Verdict("True", "RevisionStarting", f"Version {candidate.version} is being made")
+    finding = diagnose(seen)
+    if finding is not None and finding.conclusive:
+        return Verdict("False", finding.reason, f"Version {candidate.version} does not start: {finding.message}")
+    if waited >= within:
+        message = f"Version {candidate.version} has not become ready within {_seconds(within)}"
+        return Verdict("False", "ProgressDeadlineExceeded", _because(message, finding))
+    message = f"Version {candidate.version} is starting: {seen.available_replicas} of {seen.desired_replicas} replicas"
+    return Verdict("True", "RevisionStarting", _because(f"{message} available", finding))
+
+
+def _arrived(answering: Revision, observation: Observation, waited: timedelta, within: timedelta) -> Verdict:
+    """The bundle that is asked for answers already; its InferenceService may still be changing in place."""
+    seen = observation.revisions.get(answering.name)
+    if seen is None:
+        return Verdict("True", "RevisionRebuilding", f"InferenceService {answering.name} is rebuilt")
+    if seen.is_updated:
+        return Verdict("True", "UpToDate", f"Version {answering.version} is what is asked for")
+    finding = diagnose(seen)
+    if finding is not None and finding.conclusive:
+        return Verdict("False", finding.reason, f"Version {answering.version} cannot be updated: {finding.message}")
+    if waited >= within:
+        message = f"Version {answering.version} has not been updated in place within {_seconds(within)}"
+        return Verdict("False", "ProgressDeadlineExceeded", _because(message, finding))
+    return Verdict("True", "RevisionUpdating", _because(f"Version {answering.version} is updated in place", finding))
+
+
+def _rejection(route: Object | None) -> Verdict | None:
+    """What a Gateway's controller has against our HTTPRoute; a controller that never answers objects to nothing."""
+    parents = [] if route is None else route.get("status", {}).get("parents", [])
+    for parent in parents:
+        for entry in parent.get("conditions", []):
+            is_current = entry.get("observedGeneration", 0) >= (route or {})["metadata"]["generation"]
+            if entry["type"] in ("Accepted", "ResolvedRefs") and entry["status"] == "False" and is_current:
+                detail = entry.get("message") or entry.get("reason", "no reason given")
+                message = f"The Gateway's controller rejects the HTTPRoute ({entry['type']}=False): {detail}"
+                return Verdict("False", "RouteRejected", message)
+    return None
+
+
+def _count(revision: Revision, seen: RevisionObservation) -> str:
+    return f"{seen.ready_replicas} of {seen.desired_replicas} replicas of version {revision.version} are ready"
+
+
+def _because(message: str, finding: Finding | None) -> str:
+    return message if finding is None else f"{message}. {finding.message}"
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():g} s"

@@ -1,0 +1,131 @@
+"""What was seen in the cluster of one WeldModel, and what it says about readiness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from weld_api.names import DIGEST_ANNOTATION, VERSION_ANNOTATION
+from weld_operator.kinds import Object
+
+
+@dataclass(frozen=True)
+class RevisionObservation:
+    """The InferenceService of one revision and what KServe made of it.
+
+    `pods` are looked at only while not every replica is ready, and are empty otherwise.
+    """
+
+    service: Object
+    deployment: Object | None = None
+    pods: tuple[Object, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return str(self.service["metadata"]["name"])
+
+    @property
+    def digest(self) -> str:
+        return self._annotation(DIGEST_ANNOTATION)
+
+    @property
+    def version(self) -> str:
+        return self._annotation(VERSION_ANNOTATION)
+
+    @property
+    def created(self) -> datetime:
+        return datetime.fromisoformat(self.service["metadata"]["creationTimestamp"])
+
+    @property
+    def desired_replicas(self) -> int:
+        return 0 if self.deployment is None else int(self.deployment["spec"].get("replicas", 1))
+
+    @property
+    def ready_replicas(self) -> int:
+        return self._replicas("readyReplicas")
+
+    @property
+    def available_replicas(self) -> int:
+        return self._replicas("availableReplicas")
+
+    @property
+    def is_updated(self) -> bool:
+        """KServe and the Deployment's controller have seen the newest spec, and no older Pod is left."""
+        if self.deployment is None or not _is_observed(self.service) or not _is_observed(self.deployment):
+            return False
+        return self._replicas("updatedReplicas") == self._replicas("replicas")
+
+    @property
+    def is_complete(self) -> bool:
+        """The newest spec is served by as many replicas as the Deployment wants."""
+        return self.is_updated and self.available_replicas >= self.desired_replicas > 0
+
+    def is_ready(self, replicas: int) -> bool:
+        """Whether it can take over: KServe calls it Ready, and so many replicas of the newest spec are available."""
+        return (
+            self.is_updated
+            and condition_status(self.service, "Ready") == "True"
+            and self.available_replicas >= max(replicas, 1)
+        )
+
+    def _annotation(self, name: str) -> str:
+        return str(self.service["metadata"].get("annotations", {}).get(name, ""))
+
+    def _replicas(self, field_name: str) -> int:
+        status = {} if self.deployment is None else self.deployment.get("status", {})
+        return int(status.get(field_name, 0))
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why something could not be written; the message is one sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that was seen: revisions by their InferenceService's name, our HTTPRoute, and what could not be written."""
+
+    revisions: Mapping[str, RevisionObservation] = field(default_factory=dict)
+    route: Object | None = None
+    obstacles: tuple[Obstacle, ...] = ()
+
+    def ready_replicas(self, revision: str) -> int:
+        """Ready replicas of a revision; 0 when it does not exist."""
+        seen = self.revisions.get(revision)
+        return 0 if seen is None else seen.ready_replicas
+
+    def available_replicas(self, revision: str) -> int:
+        """Available replicas of a revision; 0 when it does not exist."""
+        seen = self.revisions.get(revision)
+        return 0 if seen is None else seen.available_replicas
+
+    @property
+    def routed(self) -> frozenset[str]:
+        """Names of the Services that the HTTPRoute sends requests to."""
+        rules = [] if self.route is None else self.route.get("spec", {}).get("rules", [])
+        return frozenset(
+            reference["name"]
+            for rule in rules
+            for reference in rule.get("backendRefs", [])
+            if reference.get("weight", 1) > 0
+        )
+
+
+def condition(body: Object, kind: str) -> Object | None:
+    """The condition of this type in an object's status."""
+    conditions = body.get("status", {}).get("conditions", [])
+    return next((entry for entry in conditions if entry["type"] == kind), None)
+
+
+def condition_status(body: Object, kind: str) -> str:
+    """The status of a condition; Unknown when there is none."""
+    found = condition(body, kind)
+    return "Unknown" if found is None else str(found["status"])
+
+
+def _is_observed(body: Object) -> bool:
+    return bool(body.get("status", {}).get("observedGeneration", 0) >= body["metadata"]["generation"])

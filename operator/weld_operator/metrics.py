@@ -1,0 +1,53 @@
+"""What the operator counts, for Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from weld_operator.kinds import Key
+
+
+class Metrics:
+    """The operator's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.reconciliations = Counter(
+            "weldserve_operator_reconciliations",
+            "Reconciliations by result: success, retry (the cluster did not answer or has moved on), error.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.duration = Histogram(
+            "weldserve_operator_reconciliation_seconds", "Duration of a reconciliation.", registry=self.registry
+        )
+        self.queue_depth = Gauge(
+            "weldserve_operator_queue_depth", "WeldModels that wait, now or later.", registry=self.registry
+        )
+        self.writes = Counter(
+            "weldserve_operator_writes", "Write requests by kind and verb.", ["kind", "verb"], registry=self.registry
+        )
+        self.contested = Counter(
+            "weldserve_operator_contested", "Applies left out, as somebody undid those before.", ["kind"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.leader = Gauge("weldserve_operator_leader", "1 while this replica leads.", registry=self.registry)
+        self._weld_models = Gauge(
+            "weldserve_operator_weldmodels", "WeldModels by phase.", ["phase"], registry=self.registry
+        )
+        self._phases: dict[Key, str] = {}
+
+    def set_phase(self, key: Key, phase: str | None) -> None:
+        """The phase of a WeldModel; None when it is gone."""
+        before = self._phases.pop(key, None)
+        if phase is not None:
+            self._phases[key] = phase
+        tally = Tally(self._phases.values())
+        for each in filter(None, {before, phase}):
+            self._weld_models.labels(each).set(tally[each])
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

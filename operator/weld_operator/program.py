@@ -1,0 +1,135 @@
+"""The operator's process: everything put together, from the first connection to the last release of the Lease."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Coroutine, Sequence
+
+from weld_api.quantity import parse_duration
+from weld_operator.adapters.clock import Clock, SystemClock
+from weld_operator.adapters.cluster import Cluster, ClusterError
+from weld_operator.adapters.connection import load_connection
+from weld_operator.adapters.fenced_cluster import FencedCluster
+from weld_operator.adapters.health_server import HealthServer
+from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
+from weld_operator.adapters.lease import Lease, LeaseLostError, LeaseTimes
+from weld_operator.desired.target import Target
+from weld_operator.handlers import Watcher
+from weld_operator.kinds import WELD_MODEL, Key
+from weld_operator.metrics import Metrics
+from weld_operator.reconciler import Reconciler
+from weld_operator.settings import OperatorSettings
+from weld_operator.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+LEASE_LOST = 1
+"""Exit status after the loss of the Lease."""
+
+FIRST_LOOK_RETRY_SECONDS = 5.0
+
+
+async def run(settings: OperatorSettings) -> None:
+    """Run until SIGTERM or SIGINT. Raises NoConnectionError, or OSError for a port that is taken."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    connection = await load_connection(settings.kubeconfig)
+    clock = SystemClock()
+    metrics = Metrics()
+    async with KubernetesCluster(connection) as cluster:
+        target = Target(settings.gateway_namespace, settings.gateway_name, settings.domain, settings.runtime)
+        lease = _lease(settings, cluster, clock)
+        reconciler = Reconciler(FencedCluster(cluster, lease), clock, target, metrics)
+        workers = Workers(reconciler, clock, metrics, resync=parse_duration(settings.resync))
+
+        def notice(key: Key) -> None:
+            loop.call_soon_threadsafe(workers.notice, key)
+
+        watcher = Watcher(connection, settings.namespaces, notice)
+        health = HealthServer(
+            settings.listen_address,
+            settings.http_port,
+            healthy=lambda: "" if watcher.is_alive else "nothing is watched",
+            ready=lambda: "" if watcher.is_ready else "watching has not begun",
+            metrics=metrics,
+        )
+        watcher.start()
+        await health.start()
+        _log.info("Listening on %s:%d", settings.listen_address, health.port)
+        try:
+            await _lead_until(stopped, _lead(settings, cluster, lease, workers, metrics, clock))
+        finally:
+            watcher.stop()
+            await lease.release()
+            await health.stop()
+            _log.info("Stopped")
+
+
+async def _lead_until(stopped: asyncio.Event, leading: Coroutine[None, None, None]) -> None:
+    """Run `leading` until it ends by itself, on an error, or until it is stopped."""
+    leader = asyncio.create_task(leading, name="leader")
+    stopping = asyncio.create_task(stopped.wait(), name="signal")
+    await asyncio.wait({leader, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    leader.cancel()
+    await asyncio.wait({leader})
+    if not leader.cancelled():
+        leader.result()
+
+
+async def _lead(
+    settings: OperatorSettings, cluster: Cluster, lease: Lease, workers: Workers, metrics: Metrics, clock: Clock
+) -> None:
+    """Wait for the Lease, then work as long as it is held."""
+    _log.info("Waiting for Lease %s/%s as %s", settings.lease_namespace, settings.lease_name, settings.identity)
+    await lease.acquire()
+    metrics.leader.set(1)
+    _log.info("Leading")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_keep(lease), name="lease")
+        tasks.create_task(_notice_all(settings.namespaces, cluster, workers, clock), name="first look")
+        for number in range(settings.workers):
+            tasks.create_task(workers.work(), name=f"worker {number}")
+
+
+async def _keep(lease: Lease) -> None:
+    try:
+        await lease.keep()
+    except LeaseLostError as error:
+        # Another replica may lead already: no write of this one, not even one under way, may come after its first.
+        _log.critical("Not leading any more, ending at once: %s", error)
+        logging.shutdown()
+        os._exit(LEASE_LOST)
+
+
+async def _notice_all(namespaces: Sequence[str], cluster: Cluster, workers: Workers, clock: Clock) -> None:
+    """Look at every WeldModel once: what the leader before left half done is not told by any event."""
+    remaining: list[str | None] = list(namespaces) or [None]
+    while remaining:
+        try:
+            for body in await cluster.list(WELD_MODEL, remaining[0], {}):
+                workers.notice(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
+            del remaining[0]
+        except ClusterError as error:
+            _log.warning("WeldModels cannot be listed, will be tried again: %s", error)
+            await clock.sleep(FIRST_LOOK_RETRY_SECONDS)
+
+
+def _lease(settings: OperatorSettings, cluster: Cluster, clock: Clock) -> Lease:
+    duration, deadline, retry = (
+        parse_duration(text).total_seconds()
+        for text in (settings.lease_duration, settings.lease_renew_deadline, settings.lease_retry)
+    )
+    return Lease(
+        cluster,
+        clock,
+        namespace=settings.lease_namespace,
+        name=settings.lease_name,
+        identity=settings.identity,
+        times=LeaseTimes(duration, deadline, retry),
+    )

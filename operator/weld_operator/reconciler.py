@@ -1,0 +1,226 @@
+"""One reconciliation: look, decide, write what differs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from weld_api import names
+from weld_operator.adapters.clock import Clock
+from weld_operator.adapters.cluster import Cluster, ConflictError, NotServedError, RefusedError
+from weld_operator.desired.event import event
+from weld_operator.desired.metadata import pod_labels
+from weld_operator.desired.objects import Wanted, desired_objects
+from weld_operator.desired.target import Target
+from weld_operator.domain.decision import Decision, decide
+from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
+from weld_operator.domain.subject import Subject, subject_of
+from weld_operator.drift import AppliedObjects
+from weld_operator.kinds import (
+    DEPLOYMENT,
+    EVENT,
+    HTTP_ROUTE,
+    INFERENCE_SERVICE,
+    OWNED_KINDS,
+    POD,
+    WELD_MODEL,
+    Key,
+    Kind,
+    Object,
+)
+from weld_operator.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+
+_MISSING_APIS = {
+    INFERENCE_SERVICE: Obstacle(
+        "KServeMissing", "The cluster does not know InferenceServices: KServe is not installed"
+    ),
+    HTTP_ROUTE: Obstacle("GatewayApiMissing", "The cluster does not know HTTPRoutes: the Gateway API is not installed"),
+}
+
+LOOK_AFTER_DELETION = timedelta(seconds=2)
+
+Live = dict[Kind, dict[str, Object]]
+"""Objects of ours by kind and name."""
+
+
+class Reconciler:
+    """Brings what exists to what the WeldModels ask for; several keys at once, each key once at a time."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, target: Target, metrics: Metrics) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._target = target
+        self._metrics = metrics
+        self._applied = AppliedObjects()
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """Look at one WeldModel; gives the time until it wants to be looked at again; None when it is gone.
+
+        Raises UnreachableError or ConflictError where the same, a little later, is likely to succeed.
+        """
+        body = await self._cluster.get(WELD_MODEL, key.namespace, key.name)
+        if body is None or _is_going(body):
+            # Whatever belongs to it goes with it: that is the garbage collector's work.
+            self._metrics.set_phase(key, None)
+            return None
+        subject = subject_of(body)
+        live, missing = await self._owned_objects(subject)
+        seen = await self._observe(subject, live, missing)
+        decision = self._decide(subject, seen)
+        obstacles = await self._write_objects(subject, decision, live)
+        if obstacles:
+            decision = self._decide(subject, replace(seen, obstacles=(*seen.obstacles, *obstacles)))
+        await self._tell(subject, decision)
+        await self._write_status(subject, decision)
+        await self._delete_surplus(subject, decision, live)
+        self._metrics.set_phase(key, decision.status.phase)
+        return _sooner(decision.look_after, live)
+
+    def _decide(self, subject: Subject, seen: Observation) -> Decision:
+        url = self._target.url(subject.name, subject.namespace)
+        return decide(subject, seen, url, self._clock.now())
+
+    async def _owned_objects(self, subject: Subject) -> tuple[Live, tuple[Obstacle, ...]]:
+        """Everything that carries our label and this WeldModel's uid, and which APIs are missing."""
+        labels = {names.MODEL_LABEL: subject.name}
+        answers = await asyncio.gather(*(self._list(kind, subject.namespace, labels) for kind in OWNED_KINDS))
+        live: Live = {}
+        missing: list[Obstacle] = []
+        for kind, items in zip(OWNED_KINDS, answers, strict=True):
+            if items is None:
+                missing.append(_MISSING_APIS[kind])
+            live[kind] = {item["metadata"]["name"]: item for item in items or () if _is_owned(item, subject)}
+        return live, tuple(missing)
+
+    async def _list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Object] | None:
+        """The objects; None when the cluster does not know their kind."""
+        try:
+            return await self._cluster.list(kind, namespace, labels)
+        except NotServedError:
+            return None
+
+    async def _observe(self, subject: Subject, live: Live, missing: tuple[Obstacle, ...]) -> Observation:
+        labels = {names.MODEL_LABEL: subject.name}
+        deployments = {
+            each["metadata"]["name"]: each for each in await self._cluster.list(DEPLOYMENT, subject.namespace, labels)
+        }
+        services = [each for each in live[INFERENCE_SERVICE].values() if not _is_going(each)]
+        revisions = await asyncio.gather(*(self._observe_revision(each, deployments) for each in services))
+        return Observation(
+            revisions={each.name: each for each in revisions},
+            route=live[HTTP_ROUTE].get(subject.name),
+            obstacles=missing,
+        )
+
+    async def _observe_revision(self, service: Object, deployments: Mapping[str, Object]) -> RevisionObservation:
+        """The revision with its Deployment, and with its Pods while not everything is in order."""
+        name = service["metadata"]["name"]
+        revision = RevisionObservation(service, deployments.get(names.predictor_name(name)))
+        if revision.is_complete and revision.ready_replicas >= revision.desired_replicas:
+            return revision
+        pods = await self._cluster.list(POD, service["metadata"]["namespace"], pod_labels(name))
+        return replace(revision, pods=tuple(pods))
+
+    async def _write_objects(self, subject: Subject, decision: Decision, live: Live) -> tuple[Obstacle, ...]:
+        """Apply what differs; gives what could not be written, and why."""
+        wanted = desired_objects(subject, decision, self._target)
+        obstacles = [await self._write_object(kind, body, live) for kind, body in wanted]
+        return tuple(obstacle for obstacle in obstacles if obstacle is not None)
+
+    async def _write_object(self, kind: Kind, body: Object, live: Live) -> Obstacle | None:
+        name = body["metadata"]["name"]
+        there = live[kind].get(name)
+        if there is not None and _is_going(there):
+            return None  # it can be made anew once it is gone
+        if not self._applied.must_apply(kind, body, there):
+            return None
+        what = f"{kind} {name}"
+        if self._applied.is_contested(kind, body, self._clock.monotonic()):
+            self._metrics.contested.labels(kind.name).inc()
+            return Obstacle(
+                "Contested", f"{what} is changed again and again by somebody else; it is left alone a while"
+            )
+        try:
+            if there is None and await self._is_taken(kind, body):
+                return Obstacle("NameTaken", f"{what} exists and does not belong to this WeldModel")
+            result = await self._cluster.apply(kind, body)
+        except NotServedError:
+            return _MISSING_APIS.get(kind, Obstacle("KindMissing", f"The cluster does not know {kind.plural}"))
+        except RefusedError as error:
+            return Obstacle(f"{kind}Refused", f"{what} was refused: {error}")
+        self._metrics.writes.labels(kind.name, "apply").inc()
+        self._applied.remember(kind, body, result, self._clock.monotonic())
+        _log.info("%s %s", "Made" if there is None else "Applied", what)
+        return None
+
+    async def _is_taken(self, kind: Kind, body: Object) -> bool:
+        """Whether the name belongs to an object of somebody else, which must not be taken over."""
+        about = body["metadata"]
+        there = await self._cluster.get(kind, about["namespace"], about["name"])
+        if there is None:
+            return False
+        if _is_going(there):
+            raise ConflictError(f"{kind} {about['name']} is still being deleted")
+        ours = about["ownerReferences"][0]["uid"]
+        return all(owner["uid"] != ours for owner in there["metadata"].get("ownerReferences", []))
+
+    async def _tell(self, subject: Subject, decision: Decision) -> None:
+        """Post the Events; one that exists was posted before a crash."""
+        for story in decision.stories:
+            _log.log(
+                logging.WARNING if story.type == "Warning" else logging.INFO, "%s: %s", story.reason, story.message
+            )
+            try:
+                await self._cluster.create(EVENT, event(subject, story, self._clock.now()))
+            except (ConflictError, RefusedError) as error:
+                _log.debug("Event not posted: %s", error)
+            self._metrics.writes.labels(EVENT.name, "create").inc()
+
+    async def _write_status(self, subject: Subject, decision: Decision) -> None:
+        if decision.status == subject.status:
+            return
+        body = {
+            "apiVersion": WELD_MODEL.api_version,
+            "kind": WELD_MODEL.name,
+            "metadata": {"name": subject.name, "namespace": subject.namespace, "uid": subject.uid},
+            "status": decision.status.model_dump(mode="json", exclude_none=True),
+        }
+        await self._cluster.apply_status(WELD_MODEL, body)
+        self._metrics.writes.labels(WELD_MODEL.name, "apply_status").inc()
+
+    async def _delete_surplus(self, subject: Subject, decision: Decision, live: Live) -> None:
+        """Delete what carries our label and this WeldModel's uid, and belongs to no revision that stays."""
+        wanted = set(_places(desired_objects(subject, decision, self._target)))
+        for kind in reversed(OWNED_KINDS):
+            for name, body in live[kind].items():
+                belongs = kind != HTTP_ROUTE and name in decision.kept
+                if belongs or (kind, name) in wanted or _is_going(body):
+                    continue
+                await self._cluster.delete(kind, subject.namespace, name, body["metadata"]["uid"])
+                self._metrics.writes.labels(kind.name, "delete").inc()
+                self._applied.forget(kind, subject.namespace, name)
+                _log.info("Deleted %s %s", kind, name)
+
+
+def _is_going(body: Object) -> bool:
+    return "deletionTimestamp" in body["metadata"]
+
+
+def _is_owned(body: Object, subject: Subject) -> bool:
+    return any(owner["uid"] == subject.uid for owner in body["metadata"].get("ownerReferences", []))
+
+
+def _sooner(look_after: timedelta, live: Live) -> timedelta:
+    """Soon, while something of ours is on its way out and may have to be made anew."""
+    if any(_is_going(body) for objects in live.values() for body in objects.values()):
+        return min(look_after, LOOK_AFTER_DELETION)
+    return look_after
+
+
+def _places(wanted: Wanted) -> Iterable[tuple[Kind, str]]:
+    return ((kind, body["metadata"]["name"]) for kind, body in wanted)

@@ -1,0 +1,130 @@
+"""The operator's settings: `--name=value` arguments, each with a default that suits a cluster with KServe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from weld_api.quantity import Duration, parse_duration
+from weld_api.spec import DNS_LABEL_PATTERN
+
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
+
+
+class OperatorSettings(BaseModel):
+    """Every setting of the operator; each is one argument, `gateway_name` being `--gateway-name`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kubeconfig: Annotated[Path | None, Field(description="Outside of a cluster: how to reach one.")] = None
+    namespaces: Annotated[
+        tuple[Annotated[str, Field(pattern=DNS_LABEL_PATTERN, max_length=63)], ...],
+        Field(description="Namespaces to look after, separated by commas; all when absent."),
+    ] = ()
+    gateway_namespace: Annotated[str, Field(pattern=DNS_LABEL_PATTERN, description="Namespace of the Gateway.")] = (
+        "kserve"
+    )
+    gateway_name: Annotated[str, Field(pattern=NAME_PATTERN, description="Name of the Gateway.")] = (
+        "kserve-ingress-gateway"
+    )
+    domain: Annotated[
+        str, Field(pattern=NAME_PATTERN, max_length=190, description="Domain of `<model>.<namespace>.<domain>`.")
+    ] = "example.com"
+    runtime: Annotated[str, Field(pattern=NAME_PATTERN, description="Name of the ServingRuntime.")] = "weldserve"
+    workers: Annotated[int, Field(ge=1, le=64, description="WeldModels that are worked on at once.")] = 4
+    resync: Annotated[Duration, Field(description="Time after which a WeldModel is looked at without a cause.")] = "10m"
+    lease_namespace: Annotated[str, Field(pattern=DNS_LABEL_PATTERN, description="Namespace of the Lease.")] = (
+        "weldserve-system"
+    )
+    lease_name: Annotated[str, Field(pattern=NAME_PATTERN, description="Name of the Lease.")] = "weldserve-operator"
+    lease_duration: Annotated[
+        Duration,
+        Field(description="Time after which another replica takes a Lease that is not renewed; whole seconds."),
+    ] = "15s"
+    lease_renew_deadline: Annotated[
+        Duration, Field(description="Time after which a leader that cannot renew the Lease gives up.")
+    ] = "10s"
+    lease_retry: Annotated[Duration, Field(description="Time between looks at the Lease.")] = "2s"
+    identity: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="This replica's name in the Lease.",
+            default_factory=lambda: f"{socket.gethostname()}_{os.getpid()}",
+        ),
+    ]
+    listen_address: Annotated[str, Field(description="Address of /healthz, /readyz and /metrics.")] = "0.0.0.0"
+    http_port: Annotated[int, Field(ge=0, le=65535, description="Port of /healthz, /readyz and /metrics.")] = 8080
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="Least level that is logged.")
+    ] = "info"
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _separated(cls, value: Any) -> Any:
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("kubeconfig")
+    @classmethod
+    def _exists(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError("there is no such file")
+        return path
+
+    @model_validator(mode="after")
+    def _lease_is_sound(self) -> Self:
+        duration, deadline, retry = map(
+            parse_duration, (self.lease_duration, self.lease_renew_deadline, self.lease_retry)
+        )
+        if duration.total_seconds() < 1 or duration.microseconds:
+            raise ValueError(f"--lease-duration={self.lease_duration}: a Lease counts in whole seconds, at least 1s")
+        if not retry < deadline < duration:
+            raise ValueError("--lease-retry must be below --lease-renew-deadline, and that below --lease-duration")
+        return self
+
+    @classmethod
+    def from_args(cls, argv: Sequence[str]) -> Self:
+        """Parse `--name=value` arguments. Raises ValueError with one sentence that names the argument."""
+        parser = _parser(cls)
+        try:
+            parsed, surplus = parser.parse_known_args(argv)
+        except argparse.ArgumentError as error:
+            raise ValueError(str(error)) from error
+        if surplus:
+            raise ValueError(f"{surplus[0]!r} is not an argument of the operator; --help lists them")
+        try:
+            return cls.model_validate(vars(parsed))
+        except ValidationError as error:
+            raise ValueError(_sentence(error)) from error
+
+
+def arguments_help() -> str:
+    """Every argument, with what it means."""
+    return _parser(OperatorSettings).format_help()
+
+
+def _parser(settings: type[OperatorSettings]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="weld_operator", description="The operator of weldserve.", allow_abbrev=False, exit_on_error=False
+    )
+    for name, field in settings.model_fields.items():
+        parser.add_argument(_flag(name), dest=name, help=field.description, default=argparse.SUPPRESS)
+    return parser
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    return f"{_flag(str(first['loc'][0]))}={first['input']}: {message}"

@@ -1,0 +1,66 @@
+"""The workers that take keys from the queue and reconcile them, and outlive whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from weld_operator.adapters.clock import Clock
+from weld_operator.adapters.cluster import ClusterError
+from weld_operator.kinds import Key
+from weld_operator.logs import about
+from weld_operator.metrics import Metrics
+from weld_operator.reconciler import Reconciler
+from weld_operator.work_queue import WorkQueue
+
+_log = logging.getLogger(__name__)
+
+BURST_SECONDS = 0.05
+"""Events of one change come in bursts: waiting a moment turns them into one reconciliation."""
+
+
+class Workers:
+    """The queue of WeldModels, and the work on them."""
+
+    def __init__(self, reconciler: Reconciler, clock: Clock, metrics: Metrics, *, resync: timedelta) -> None:
+        self._reconciler = reconciler
+        self._clock = clock
+        self._metrics = metrics
+        self._resync = resync
+        self._queue: WorkQueue[Key] = WorkQueue(clock)
+
+    def notice(self, key: Key) -> None:
+        """Something may have happened to this WeldModel."""
+        self._queue.add(key, BURST_SECONDS)
+        self._metrics.queue_depth.set(len(self._queue))
+
+    async def work(self) -> None:
+        """Take and reconcile one key after the other, for ever."""
+        while True:
+            key = await self._queue.take()
+            self._metrics.queue_depth.set(len(self._queue))
+            with about(key):
+                await self._reconcile(key)
+
+    async def _reconcile(self, key: Key) -> None:
+        started = self._clock.monotonic()
+        try:
+            look_after = await self._reconciler.reconcile(key)
+        except ClusterError as error:
+            _log.warning("Not reconciled, will be tried again: %s", error)
+            self._again(key, "retry")
+        except Exception:  # noqa: BLE001 - a fault in one WeldModel's reconciliation must not stop the others'
+            _log.exception("Not reconciled, as the operator has a fault; will be tried again")
+            self._again(key, "error")
+        else:
+            self._metrics.reconciliations.labels("success").inc()
+            self._queue.forget_failures(key)
+            if look_after is not None:
+                self._queue.add(key, min(look_after, self._resync).total_seconds())
+        finally:
+            self._queue.done(key)
+            self._metrics.duration.observe(self._clock.monotonic() - started)
+
+    def _again(self, key: Key, result: str) -> None:
+        self._metrics.reconciliations.labels(result).inc()
+        self._queue.add_after_failure(key)
