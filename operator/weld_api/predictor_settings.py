@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from weld_api.quantity import Duration
 from weld_api.spec import SHA256_PATTERN, Batching, WeldModelSpec, Workload
+
+
+def _checked_address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError("is not an IP address: write one such as 0.0.0.0, 127.0.0.1 or ::") from None
+    return text
 
 
 class PredictorSettings(BaseModel):
@@ -30,12 +39,27 @@ class PredictorSettings(BaseModel):
     max_delay: Duration = Batching.model_fields["max_delay"].default
     queue_readings: Annotated[int, Field(ge=1)] = Batching.model_fields["queue_readings"].default
     bundle: Annotated[Path, Field(description="Folder of the bundle.")] = Path("/mnt/models")
-    listen_address: Annotated[str, Field(description="Address to listen on.")] = "0.0.0.0"
-    http_port: Annotated[int, Field(ge=0, le=65535, description="Port of REST and metrics.")] = 8080
+    listen_address: Annotated[str, AfterValidator(_checked_address), Field(description="IP address to listen on.")] = (
+        "0.0.0.0"
+    )
+    http_port: Annotated[
+        int, Field(ge=0, le=65535, description="Port of REST and metrics; 0 takes a free one and logs it.")
+    ] = 8080
     drain: Annotated[
         Duration, Field(description="Time after SIGTERM in which requests still come and are answered.")
     ] = "5s"
+    finish_within: Annotated[
+        Duration, Field(description="Time after the drain in which requests under way may end.")
+    ] = "10s"
     termination_log: Annotated[Path | None, Field(description="File that says why the predictor ended.")] = None
+
+    @model_validator(mode="after")
+    def _a_batch_fits_the_queue(self) -> Self:
+        if self.max_readings > self.queue_readings:
+            raise ValueError(
+                f"--max-readings={self.max_readings} must not be above --queue-readings={self.queue_readings}"
+            )
+        return self
 
     @classmethod
     def for_model(cls, name: str, spec: WeldModelSpec) -> dict[str, Any]:
@@ -56,7 +80,10 @@ class PredictorSettings(BaseModel):
 
     @classmethod
     def from_args(cls, argv: Sequence[str]) -> PredictorSettings:
-        """Parse `--name=value` arguments. Raises ValueError with one sentence that names the argument."""
+        """Parse `--name=value` arguments; of an argument given twice, the last counts.
+
+        Raises ValueError with one sentence that names the argument.
+        """
         parser = argparse.ArgumentParser(prog="weld_predictor", allow_abbrev=False, exit_on_error=False)
         for name, field in cls.model_fields.items():
             parser.add_argument(_flag(name), dest=name, help=field.description, default=argparse.SUPPRESS)
@@ -88,7 +115,10 @@ def _flags(settings: type[PredictorSettings]) -> list[str]:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
     flag = _flag(str(first["loc"][0]))
     if first["type"] == "missing":
         return f"{flag} is required"
-    return f"{flag}={first['input']}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{flag}={first['input']}: {message}"

@@ -1,0 +1,1 @@
+"""The predictor: scores the readings of one bundle behind the Open Inference Protocol."""

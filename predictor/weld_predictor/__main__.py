@@ -1,0 +1,61 @@
+"""`python3 -m weld_predictor --bundle=... --model-name=... --digest=...`: serve one bundle until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from weld_api.predictor_settings import PredictorSettings
+from weld_bundle.errors import BundleError
+from weld_predictor.admission import admit
+from weld_predictor.listening import AddressError, listen
+from weld_predictor.logs import configure_logging
+from weld_predictor.termination import say_why
+
+EXIT_NO_ADDRESS = 1
+EXIT_WRONG_ARGUMENTS = 2
+EXIT_BUNDLE_REFUSED = 3
+
+_TERMINATION_LOG = "--termination-log="
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until interrupted; the exit code is 0 after a drain."""
+    try:
+        settings = PredictorSettings.from_args(arguments)
+    except ValueError as error:
+        configure_logging({})
+        say_why(str(error), _termination_log(arguments))
+        return EXIT_WRONG_ARGUMENTS
+    configure_logging({"model": settings.model_name, "version": settings.version, "site": settings.site})
+    try:
+        _serve(settings)
+    except BundleError as error:
+        say_why(str(error), settings.termination_log)
+        return EXIT_BUNDLE_REFUSED
+    except AddressError as error:
+        say_why(str(error), settings.termination_log)
+        return EXIT_NO_ADDRESS
+    logging.getLogger("weld_predictor").info("ended")
+    return 0
+
+
+def _serve(settings: PredictorSettings) -> None:
+    card = admit(settings)
+    # KServe and scikit-learn take seconds to import: a bundle that is refused does without.
+    from weld_predictor.server import PredictorServer
+
+    with listen(settings.listen_address, settings.http_port) as listener:
+        PredictorServer(settings, card).run(listener)
+
+
+def _termination_log(arguments: Sequence[str]) -> Path | None:
+    """The file of `--termination-log=`, when the arguments as a whole cannot be read."""
+    files = [argument.removeprefix(_TERMINATION_LOG) for argument in arguments if argument.startswith(_TERMINATION_LOG)]
+    return Path(files[-1]) if files else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""Every answer that is not 200: its status, and a body `{"error": sentence}` as the Open Inference Protocol says.
+
+KServe's own handlers answer many of these with 500 or with a list, and log a traceback for each; what a client did
+wrong belongs in the metrics, not in the log.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from kserve.errors import InvalidInput, ModelNotFound, ModelNotReady, ServerNotReady, UnsupportedProtocol
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from weld_predictor.batching import QueueFullError
+from weld_predictor.intake.fault import RequestError
+
+RETRY_AFTER_SECONDS = 1
+"""What a client is told to wait: a queue that is full empties within its deadline, far below a second."""
+
+
+class BodyTooLargeError(Exception):
+    """A body longer than any request that would be taken."""
+
+
+class EncodingError(Exception):
+    """A body in an encoding that is not read."""
+
+
+class VersionNotFoundError(Exception):
+    """A version of the model that is not served here."""
+
+
+STATUS: dict[type[Exception], HTTPStatus] = {
+    RequestError: HTTPStatus.BAD_REQUEST,
+    InvalidInput: HTTPStatus.BAD_REQUEST,
+    ModelNotFound: HTTPStatus.NOT_FOUND,
+    VersionNotFoundError: HTTPStatus.NOT_FOUND,
+    BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    EncodingError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
+    NotImplementedError: HTTPStatus.NOT_IMPLEMENTED,
+    UnsupportedProtocol: HTTPStatus.NOT_IMPLEMENTED,
+    ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    ServerNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+FAULTS = tuple(STATUS)
+
+_COME_AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def answer_fault(error: Exception) -> Response:
+    """The answer to one of `FAULTS`."""
+    return error_response(STATUS[type(error)], str(error))
+
+
+def error_response(status: int, sentence: str) -> Response:
+    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None
+    return Response(orjson.dumps({"error": sentence}), status, headers, "application/json")
+
+
+def add_fault_handlers(app: FastAPI) -> None:
+    """Answer faults on every route alike."""
+
+    async def on_fault(_: Request, error: Exception) -> Response:
+        return answer_fault(error)
+
+    async def on_http_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return error_response(error.status_code, str(error.detail))
+
+    async def on_invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        return error_response(HTTPStatus.BAD_REQUEST, f"{where}: {first['msg']}")
+
+    async def on_failure(_: Request, __: Exception) -> Response:
+        return error_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the predictor failed to answer; its log says why")
+
+    for fault in FAULTS:
+        app.add_exception_handler(fault, on_fault)
+    app.add_exception_handler(Exception, on_failure)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)

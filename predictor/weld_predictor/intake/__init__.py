@@ -1,0 +1,1 @@
+"""What becomes of a request before it is scored: decoded, checked against the card, its readings flagged."""

@@ -1,0 +1,140 @@
+# mypy: allow-subclassing-any
+# (the KServe SDK's types are not followed)
+"""KServe's model: decode and check, score in batches, decide, encode."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from kserve import Model
+from numpy.typing import NDArray
+
+from weld_api.card import BundleCard
+from weld_api.predictor_settings import PredictorSettings
+from weld_api.quantity import parse_duration
+from weld_predictor.answer import OUTPUTS, Answer, RestAnswer, encode, requested_outputs
+from weld_predictor.batching import MicroBatcher
+from weld_predictor.decision import complete, decide
+from weld_predictor.intake.fault import RequestError
+from weld_predictor.intake.flags import Bounds, Flag, flag_readings, has
+from weld_predictor.intake.readings import Readings, input_specs, take_readings
+from weld_predictor.intake.wire import RequestedOutput, parse_request
+from weld_predictor.life_cycle import LifeCycle
+from weld_predictor.metadata import metadata_tensors
+from weld_predictor.metrics import PredictorMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """An inference request as it came over REST."""
+
+    body: bytes
+    json_length: str | None
+    """Value of the header `Inference-Header-Content-Length`, None where it is absent."""
+    arrived_at: int
+    """Unix time in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRequest:
+    """A request that will be answered."""
+
+    id: str | None
+    readings: Readings
+    flags: NDArray[np.uint32]
+    """[N]"""
+    outputs: tuple[RequestedOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRequest:
+    """A request with its answer, not yet encoded."""
+
+    accepted: AcceptedRequest
+    answer: Answer
+
+
+class RiskModel(Model):
+    """The model of one bundle. KServe calls `preprocess`, `predict` and `postprocess` in turn and times each."""
+
+    def __init__(
+        self,
+        settings: PredictorSettings,
+        card: BundleCard,
+        batcher: MicroBatcher,
+        metrics: PredictorMetrics,
+        life_cycle: LifeCycle,
+    ) -> None:
+        super().__init__(settings.model_name)
+        self.version = card.version
+        self._most = settings.queue_readings
+        self._inputs = input_specs(len(card.inputs))
+        self._bounds = Bounds.of(card, parse_duration(settings.deadline), parse_duration(settings.jitter))
+        self._threshold = card.decision_threshold
+        self._batcher = batcher
+        self._metrics = metrics
+        self._life_cycle = life_cycle
+
+    async def healthy(self) -> bool:
+        """Whether new requests should come here: what KServe's readiness routes ask."""
+        return self._life_cycle.is_ready
+
+    def load(self) -> bool:
+        """KServe calls this on a model that is not ready; ours is loaded once, at the start."""
+        return self._life_cycle.is_ready
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        return metadata_tensors(self._inputs)
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        return metadata_tensors(OUTPUTS)
+
+    async def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> AcceptedRequest:
+        """Decode and check a request. Raises RequestError, with the sentence that the client gets."""
+        del headers
+        if not isinstance(payload, RestRequest):
+            raise RequestError("only the Open Inference Protocol over REST is spoken here: use /v2/models")
+        started = time.perf_counter()
+        request = parse_request(payload.body, payload.json_length)
+        outputs = requested_outputs(request)
+        readings = take_readings(request, self._inputs, self._most)
+        flags = flag_readings(readings, self._bounds, payload.arrived_at)
+        self._metrics.stage("decode", time.perf_counter() - started)
+        return AcceptedRequest(request.id, readings, flags, outputs)
+
+    async def predict(
+        self,
+        payload: AcceptedRequest,
+        headers: dict[str, str] | None = None,
+        response_headers: dict[str, str] | None = None,
+    ) -> ScoredRequest:
+        """Score what can be scored. Raises QueueFullError at once when too many readings wait."""
+        del headers, response_headers
+        features = payload.readings.features
+        scorable = ~has(payload.flags, Flag.NOT_SCORED)
+        if not scorable.all():
+            features = features[scorable]
+        scored = await self._batcher.risk(features) if len(features) else np.empty(0, np.float32)
+        risk, flags = complete(payload.flags, scored)
+        answer = Answer(risk, decide(risk, self._threshold), flags)
+        self._metrics.answer(answer)
+        return ScoredRequest(payload, answer)
+
+    async def postprocess(
+        self,
+        result: ScoredRequest,
+        headers: dict[str, str] | None = None,
+        response_headers: dict[str, str] | None = None,
+    ) -> RestAnswer:
+        """Encode the answer as the request asks for it."""
+        del headers, response_headers
+        started = time.perf_counter()
+        head = {"model_name": self.name, "model_version": self.version}
+        if result.accepted.id is not None:
+            head["id"] = result.accepted.id
+        encoded = encode(result.answer, result.accepted.outputs, head)
+        self._metrics.stage("encode", time.perf_counter() - started)
+        return encoded

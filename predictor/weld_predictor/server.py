@@ -1,0 +1,108 @@
+# mypy: allow-subclassing-any
+# (the KServe SDK's types are not followed)
+"""KServe's model server, with a life cycle that loses no request.
+
+KServe's own registers a model only when it is ready, so that nothing answers meanwhile, runs on asyncio's own event
+loop whatever its settings say, and ends at once on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from socket import socket
+
+import uvloop
+from kserve import ModelServer
+from prometheus_client import REGISTRY, disable_created_metrics
+
+from weld_api.card import BundleCard
+from weld_api.predictor_settings import PredictorSettings
+from weld_api.quantity import parse_duration
+from weld_predictor.batching import MicroBatcher
+from weld_predictor.data_plane import OneModelForLife, PredictorDataPlane
+from weld_predictor.inference import InferenceRoutes
+from weld_predictor.life_cycle import LifeCycle, Phase
+from weld_predictor.metrics import PredictorMetrics
+from weld_predictor.model import RiskModel
+from weld_predictor.rest_server import PredictorRestServer
+from weld_predictor.scoring import ScoringThread, load_scorer
+
+_log = logging.getLogger(__name__)
+
+
+class PredictorServer(ModelServer):
+    """Serves the bundle of `settings`, whose card is `card`, until it is interrupted."""
+
+    def __init__(self, settings: PredictorSettings, card: BundleCard) -> None:
+        super().__init__(
+            http_port=settings.http_port, enable_grpc=False, enable_docs_url=False, enable_latency_logging=False
+        )
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client's types leave it out
+        self._settings = settings
+        self._metrics = PredictorMetrics(REGISTRY, model=settings.model_name, version=card.version, site=settings.site)
+        self._life_cycle = LifeCycle(drain=_seconds(settings.drain))
+        self._scoring = ScoringThread()
+        self._batcher = MicroBatcher(
+            self._scoring.risk,
+            max_readings=settings.max_readings,
+            max_delay=_seconds(settings.max_delay),
+            queue_readings=settings.queue_readings,
+            observe=self._metrics.batch,
+        )
+        self._metrics.watch_queue(lambda: self._batcher.waiting)
+        self.dataplane = PredictorDataPlane(self.registered_models, self._life_cycle)
+        self.model_repository_extension = OneModelForLife(self.registered_models)
+        self._routes = InferenceRoutes(settings, card, self.dataplane, self._metrics, self._life_cycle, _wall_clock)
+        self._rest_server = PredictorRestServer(
+            self.dataplane,
+            self.model_repository_extension,
+            self._routes,
+            self._life_cycle,
+            finish_within=_seconds(settings.finish_within),
+        )
+        self.register_model(RiskModel(settings, card, self._batcher, self._metrics, self._life_cycle))
+
+    def run(self, listener: socket) -> None:
+        """Answer at `listener`, load the bundle, serve, and return once interrupted (SIGTERM or SIGINT) and drained.
+
+        Raises BundleError if the estimator is refused.
+        """
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve_on(listener))
+
+    async def _serve_on(self, listener: socket) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._interrupt)
+        address, port = listener.getsockname()[:2]
+        serving = asyncio.create_task(self._rest_server.serve(listener))
+        serving.add_done_callback(lambda _: self._life_cycle.end())
+        _log.info("listening", extra={"address": address, "port": port})
+        try:
+            await self._scoring.prepare(lambda: load_scorer(self._settings))
+            self._life_cycle.serve()
+            if self._life_cycle.is_ready:
+                self._metrics.bundle_is_served(self._settings.digest)
+                _log.info("ready", extra={"sha256": self._settings.digest})
+            await self._life_cycle.until_drained()
+        finally:
+            self._rest_server.close()
+            await serving
+            self._scoring.close()
+
+    def _interrupt(self) -> None:
+        if self._life_cycle.phase is Phase.CLOSING:
+            self._rest_server.abandon()
+        self._life_cycle.interrupt()
+        _log.info("interrupted", extra={"phase": self._life_cycle.phase.name.lower()})
+
+
+def _seconds(duration: str) -> float:
+    return parse_duration(duration).total_seconds()
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000
