@@ -59,12 +59,14 @@ async def test_a_process_that_ignores_the_request_to_end_is_killed_with_its_chil
 
 
 async def test_a_process_can_be_started_again(tmp_path: Path) -> None:
-    part = shell("echo up; sleep 60", tmp_path)
+    part = shell("echo $$; exec sleep 60", tmp_path)
+    pids = []
     for _ in range(2):
         part.start()
-        await wait_for_line(part, "up")
+        pids.append(part.pid)
+        await wait_for_line(part, str(part.pid))
         await part.stop()
-    assert part.log.read_text().split() == ["up", "up"]
+    assert part.log.read_text().split() == [str(pid) for pid in pids]
 
 
 async def test_a_process_dies_with_the_rig(tmp_path: Path) -> None:
