@@ -42,13 +42,17 @@ def choose_source(choice: str | None, *, published_there: bool) -> Source:
     return Source(choice)
 
 
+def configured_source() -> Source:
+    """The source that a test run uses: what WELDSERVE_SANDBOX_SCHEMAS says, else what is there."""
+    return choose_source(os.environ.get(CHOICE), published_there=PUBLISHED_FOLDER.is_dir())
+
+
 async def install_schemas(api: KubeApi, source: Source | None = None) -> Source:
     """Install the definitions, wait until each kind can be listed, and say which ones they were.
 
-    Without a `source`, WELDSERVE_SANDBOX_SCHEMAS decides, and else whether the published ones are there.
-    Raises ApplyError when the API server refuses one.
+    Without a `source` it is `configured_source()`. Raises ApplyError when the API server refuses one.
     """
-    chosen = source or choose_source(os.environ.get(CHOICE), published_there=PUBLISHED_FOLDER.is_dir())
+    chosen = source or configured_source()
     read = _published if chosen is Source.PUBLISHED else _minimal
     await apply_documents(api, await asyncio.to_thread(read))
     return chosen

@@ -67,7 +67,7 @@ TOOLS = {
     tool.name: tool
     for tool in (
         Tool("etcd", "etcd", _ETCD, _ETCD, ("--version",), 0.5),
-        _kubernetes("kube-apiserver", 6),
+        _kubernetes("kube-apiserver", 7),
         _kubernetes("kube-controller-manager", 1),
         _kubernetes("kube-scheduler", 0.5),
         _kubernetes("kubectl", 0.5, ("version", "--client")),
