@@ -40,6 +40,9 @@ class Revision(StatusSchema):
     since: Annotated[datetime, Field(description="When it entered this phase.")]
     asked_at: Annotated[datetime, Field(description="When the spec last asked for something new of it.")]
     ready_replicas: Annotated[int, Field(ge=0)] = 0
+    replica_floor: Annotated[
+        int, Field(ge=0, description="Replicas at the least while it takes over a load; 0 for what its spec says.")
+    ] = 0
     spec: Annotated[
         dict[str, Any],
         Field(description="The spec that asked for it last, so that it can be rebuilt while another is asked for."),

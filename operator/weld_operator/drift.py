@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from weld_operator.kinds import Kind, Object
 
-FIGHT_APPLIES = 5
+FIGHT_APPLIES = 10
 FIGHT_SECONDS = 60.0
 
 Place = tuple[Kind, str, str]
@@ -27,7 +27,7 @@ class _Memory:
     uid: str
     generation: int
     wanted: str
-    applied_at: deque[float] = field(default_factory=lambda: deque(maxlen=FIGHT_APPLIES))
+    corrected_at: deque[float] = field(default_factory=lambda: deque(maxlen=FIGHT_APPLIES))
 
 
 class AppliedObjects:
@@ -52,9 +52,9 @@ class AppliedObjects:
     def is_contested(self, kind: Kind, wanted: Object, now: float) -> bool:
         """Whether somebody undoes every apply: too many in too short a time, so that it must rest."""
         memory = self._memory.get(_place(kind, wanted))
-        if memory is None or len(memory.applied_at) < FIGHT_APPLIES:
+        if memory is None or len(memory.corrected_at) < FIGHT_APPLIES:
             return False
-        return now - memory.applied_at[0] < FIGHT_SECONDS
+        return now - memory.corrected_at[0] < FIGHT_SECONDS
 
     def remember(self, kind: Kind, wanted: Object, result: Object, now: float) -> None:
         """Note an apply and its result."""
@@ -62,10 +62,9 @@ class AppliedObjects:
         place = _place(kind, wanted)
         memory = _Memory(about["uid"], about.get("generation", 0), _digest(wanted))
         before = self._memory.get(place)
-        # A change of what is wanted is no fight.
-        if before is not None and before.wanted == memory.wanted:
-            memory.applied_at.extend(before.applied_at)
-        memory.applied_at.append(now)
+        # Neither a change of what is wanted nor an object that was made anew is a fight.
+        if before is not None and (before.wanted, before.uid) == (memory.wanted, memory.uid):
+            memory.corrected_at.extend((*before.corrected_at, now))
         self._memory[place] = memory
 
     def forget(self, kind: Kind, namespace: str, name: str) -> None:

@@ -33,7 +33,9 @@ class Metrics:
             "weldserve_operator_contested", "Applies left out, as somebody undid those before.", ["kind"],
             registry=self.registry,
         )  # fmt: skip
-        self.leader = Gauge("weldserve_operator_leader", "1 while this replica leads.", registry=self.registry)
+        self.leader = Gauge(
+            "weldserve_operator_leader", "1 while this replica leads and may write.", registry=self.registry
+        )
         self._weld_models = Gauge(
             "weldserve_operator_weldmodels", "WeldModels by phase.", ["phase"], registry=self.registry
         )

@@ -44,6 +44,7 @@ async def run(settings: OperatorSettings) -> None:
     async with KubernetesCluster(connection) as cluster:
         target = Target(settings.gateway_namespace, settings.gateway_name, settings.domain, settings.runtime)
         lease = _lease(settings, cluster, clock)
+        metrics.leader.set_function(lambda: float(lease.is_held))
         reconciler = Reconciler(FencedCluster(cluster, lease), clock, target, metrics)
         workers = Workers(reconciler, clock, metrics, resync=parse_duration(settings.resync))
 
@@ -62,7 +63,7 @@ async def run(settings: OperatorSettings) -> None:
         await health.start()
         _log.info("Listening on %s:%d", settings.listen_address, health.port)
         try:
-            await _lead_until(stopped, _lead(settings, cluster, lease, workers, metrics, clock))
+            await _lead_until(stopped, _lead(settings, cluster, lease, workers, clock))
         finally:
             watcher.stop()
             await lease.release()
@@ -82,13 +83,10 @@ async def _lead_until(stopped: asyncio.Event, leading: Coroutine[None, None, Non
         leader.result()
 
 
-async def _lead(
-    settings: OperatorSettings, cluster: Cluster, lease: Lease, workers: Workers, metrics: Metrics, clock: Clock
-) -> None:
+async def _lead(settings: OperatorSettings, cluster: Cluster, lease: Lease, workers: Workers, clock: Clock) -> None:
     """Wait for the Lease, then work as long as it is held."""
     _log.info("Waiting for Lease %s/%s as %s", settings.lease_namespace, settings.lease_name, settings.identity)
     await lease.acquire()
-    metrics.leader.set(1)
     _log.info("Leading")
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_keep(lease), name="lease")

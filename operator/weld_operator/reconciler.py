@@ -17,6 +17,7 @@ from weld_operator.desired.objects import Wanted, desired_objects
 from weld_operator.desired.target import Target
 from weld_operator.domain.decision import Decision, decide
 from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
+from weld_operator.domain.revisions import stable
 from weld_operator.domain.subject import Subject, subject_of
 from weld_operator.drift import AppliedObjects
 from weld_operator.kinds import (
@@ -69,8 +70,7 @@ class Reconciler:
             self._metrics.set_phase(key, None)
             return None
         subject = subject_of(body)
-        live, missing = await self._owned_objects(subject)
-        seen = await self._observe(subject, live, missing)
+        live, seen = await self._look(subject)
         decision = self._decide(subject, seen)
         obstacles = await self._write_objects(subject, decision, live)
         if obstacles:
@@ -85,17 +85,22 @@ class Reconciler:
         url = self._target.url(subject.name, subject.namespace)
         return decide(subject, seen, url, self._clock.now())
 
-    async def _owned_objects(self, subject: Subject) -> tuple[Live, tuple[Obstacle, ...]]:
-        """Everything that carries our label and this WeldModel's uid, and which APIs are missing."""
+    async def _look(self, subject: Subject) -> tuple[Live, Observation]:
+        """Everything that carries our label and this WeldModel's uid, and what is seen of its revisions."""
         labels = {names.MODEL_LABEL: subject.name}
-        answers = await asyncio.gather(*(self._list(kind, subject.namespace, labels) for kind in OWNED_KINDS))
-        live: Live = {}
-        missing: list[Obstacle] = []
-        for kind, items in zip(OWNED_KINDS, answers, strict=True):
-            if items is None:
-                missing.append(_MISSING_APIS[kind])
-            live[kind] = {item["metadata"]["name"]: item for item in items or () if _is_owned(item, subject)}
-        return live, tuple(missing)
+        kinds = (*OWNED_KINDS, DEPLOYMENT)
+        answers = await asyncio.gather(*(self._list(kind, subject.namespace, labels) for kind in kinds))
+        found = dict(zip(kinds, answers, strict=True))
+        live = {kind: _by_name(item for item in found[kind] or () if _is_owned(item, subject)) for kind in OWNED_KINDS}
+        await self._find_unlabelled(subject, live)
+        deployments = _by_name(found[DEPLOYMENT] or ())
+        services = [each for each in live[INFERENCE_SERVICE].values() if not _is_going(each)]
+        revisions = await asyncio.gather(*(self._observe_revision(each, deployments) for each in services))
+        return live, Observation(
+            revisions={each.name: each for each in revisions},
+            route=live[HTTP_ROUTE].get(subject.name),
+            obstacles=tuple(_MISSING_APIS[kind] for kind in OWNED_KINDS if found[kind] is None),
+        )
 
     async def _list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Object] | None:
         """The objects; None when the cluster does not know their kind."""
@@ -104,27 +109,32 @@ class Reconciler:
         except NotServedError:
             return None
 
-    async def _observe(self, subject: Subject, live: Live, missing: tuple[Obstacle, ...]) -> Observation:
-        labels = {names.MODEL_LABEL: subject.name}
-        deployments = {
-            each["metadata"]["name"]: each for each in await self._cluster.list(DEPLOYMENT, subject.namespace, labels)
-        }
-        services = [each for each in live[INFERENCE_SERVICE].values() if not _is_going(each)]
-        revisions = await asyncio.gather(*(self._observe_revision(each, deployments) for each in services))
-        return Observation(
-            revisions={each.name: each for each in revisions},
-            route=live[HTTP_ROUTE].get(subject.name),
-            obstacles=missing,
-        )
+    async def _find_unlabelled(self, subject: Subject, live: Live) -> None:
+        """Add what the status tells of and the label did not find: somebody may have edited the label."""
+        told = subject.status.revisions
+        expected = [(INFERENCE_SERVICE, each.name) for each in told]
+        expected += [(HTTP_ROUTE, subject.name)] if stable(told) is not None else []
+        for kind, name in expected:
+            if name in live[kind]:
+                continue
+            body = await self._get(kind, subject.namespace, name)
+            if body is not None and _is_owned(body, subject):
+                live[kind][name] = body
+
+    async def _get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        try:
+            return await self._cluster.get(kind, namespace, name)
+        except NotServedError:
+            return None
 
     async def _observe_revision(self, service: Object, deployments: Mapping[str, Object]) -> RevisionObservation:
         """The revision with its Deployment, and with its Pods while not everything is in order."""
         name = service["metadata"]["name"]
         revision = RevisionObservation(service, deployments.get(names.predictor_name(name)))
-        if revision.is_complete and revision.ready_replicas >= revision.desired_replicas:
+        if revision.is_complete:
             return revision
         pods = await self._cluster.list(POD, service["metadata"]["namespace"], pod_labels(name))
-        return replace(revision, pods=tuple(pods))
+        return replace(revision, pods=tuple(sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))))
 
     async def _write_objects(self, subject: Subject, decision: Decision, live: Live) -> tuple[Obstacle, ...]:
         """Apply what differs; gives what could not be written, and why."""
@@ -209,6 +219,10 @@ class Reconciler:
 
 def _is_going(body: Object) -> bool:
     return "deletionTimestamp" in body["metadata"]
+
+
+def _by_name(bodies: Iterable[Object]) -> dict[str, Object]:
+    return {body["metadata"]["name"]: body for body in bodies}
 
 
 def _is_owned(body: Object, subject: Subject) -> bool:

@@ -18,8 +18,8 @@ K = TypeVar("K", bound=Hashable)
 class Backoff:
     """Seconds to wait after the first failure, and at the most; doubled by each failure, and shortened by chance."""
 
-    first: float = 0.5
-    longest: float = 30.0
+    first: float
+    longest: float
 
     def delay(self, failures: int, chance: float) -> float:
         """Between half and all of the doubled delay; `chance` is in [0, 1)."""
@@ -85,9 +85,8 @@ class Schedule(Generic[K]):
 class WorkQueue(Generic[K]):
     """A schedule that workers wait at. Not thread-safe: it belongs to one event loop."""
 
-    def __init__(self, clock: Clock, backoff: Backoff | None = None, chance: random.Random | None = None) -> None:
+    def __init__(self, clock: Clock, chance: random.Random | None = None) -> None:
         self._clock = clock
-        self._backoff = backoff or Backoff()
         # Chance only spreads retries; nobody gains by guessing it.
         self._chance = chance or random.Random()
         self._schedule: Schedule[K] = Schedule()
@@ -102,11 +101,11 @@ class WorkQueue(Generic[K]):
         self._schedule.add(key, self._clock.monotonic() + after)
         self._changed.set()
 
-    def add_after_failure(self, key: K) -> None:
+    def add_after_failure(self, key: K, backoff: Backoff) -> None:
         """Work on the key again, the later the more often it failed in a row."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add(key, self._backoff.delay(failures, self._chance.random()))
+        self.add(key, backoff.delay(failures, self._chance.random()))
 
     def forget_failures(self, key: K) -> None:
         """The work on the key succeeded."""

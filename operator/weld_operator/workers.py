@@ -6,17 +6,23 @@ import logging
 from datetime import timedelta
 
 from weld_operator.adapters.clock import Clock
-from weld_operator.adapters.cluster import ClusterError
+from weld_operator.adapters.cluster import ClusterError, ConflictError, UnreachableError
 from weld_operator.kinds import Key
 from weld_operator.logs import about
 from weld_operator.metrics import Metrics
 from weld_operator.reconciler import Reconciler
-from weld_operator.work_queue import WorkQueue
+from weld_operator.work_queue import Backoff, WorkQueue
 
 _log = logging.getLogger(__name__)
 
 BURST_SECONDS = 0.05
 """Events of one change come in bursts: waiting a moment turns them into one reconciliation."""
+
+SOON = Backoff(first=0.2, longest=3.0)
+"""For a cluster that does not answer: when it is back, so is the desired state, within seconds."""
+
+LATER = Backoff(first=1.0, longest=60.0)
+"""For what does not go away by itself."""
 
 
 class Workers:
@@ -46,12 +52,15 @@ class Workers:
         started = self._clock.monotonic()
         try:
             look_after = await self._reconciler.reconcile(key)
-        except ClusterError as error:
+        except (UnreachableError, ConflictError) as error:
             _log.warning("Not reconciled, will be tried again: %s", error)
-            self._again(key, "retry")
+            self._again(key, "retry", SOON)
+        except ClusterError as error:
+            _log.error("Not reconciled, will be tried again: %s", error)
+            self._again(key, "error", LATER)
         except Exception:  # noqa: BLE001 - a fault in one WeldModel's reconciliation must not stop the others'
             _log.exception("Not reconciled, as the operator has a fault; will be tried again")
-            self._again(key, "error")
+            self._again(key, "error", LATER)
         else:
             self._metrics.reconciliations.labels("success").inc()
             self._queue.forget_failures(key)
@@ -61,6 +70,6 @@ class Workers:
             self._queue.done(key)
             self._metrics.duration.observe(self._clock.monotonic() - started)
 
-    def _again(self, key: Key, result: str) -> None:
+    def _again(self, key: Key, result: str, backoff: Backoff) -> None:
         self._metrics.reconciliations.labels(result).inc()
-        self._queue.add_after_failure(key)
+        self._queue.add_after_failure(key, backoff)

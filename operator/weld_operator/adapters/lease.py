@@ -1,13 +1,15 @@
 """Leader election by a Lease, as Kubernetes' own controllers do it.
 
 A holder renews the Lease every `retry`; whoever else sees it unchanged for its whole duration, by its own clock, takes
-it. A holder that could not renew for `renew_deadline`, which is shorter than the duration, has lost it and must stop
-writing at once, so that two never hold it. Clocks of different machines are never compared.
+it. A holder that has not renewed it for `renew_deadline`, which is shorter than the duration, must not write any more,
+so that two never do; it goes on when it can renew the Lease again, and has lost it when somebody else holds it. Clocks
+of different machines are never compared.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,13 +30,13 @@ class LeaseTimes:
 
 
 class LeaseLostError(Exception):
-    """This replica leads no longer."""
+    """Another replica leads, or may."""
 
 
 class Lease:
     """One replica's part in the election.
 
-    Attributes: `is_held`, whether this replica leads, as far as its own clock knows.
+    Attributes: `is_held`, whether this replica leads and may write, by its own clock.
     """
 
     def __init__(
@@ -58,18 +60,17 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until this replica leads."""
-        while not await self._try():
+        while not await self._tried(self._take):
             await self._clock.sleep(self._times.retry)
 
     async def keep(self) -> None:
-        """Renew until the Lease is lost. Raises LeaseLostError then, and never returns."""
+        """Renew the Lease. Raises LeaseLostError once somebody else holds it, and never returns."""
         while True:
             await self._clock.sleep(self._times.retry)
-            renewed = await self._try()
-            if not renewed and not self.is_held:
-                raise LeaseLostError(f"Lease {self._namespace}/{self._name} could not be renewed in time")
-            if not renewed and self._holder() not in ("", self._identity):
-                raise LeaseLostError(f"Lease {self._namespace}/{self._name} was taken by {self._holder()}")
+            was_held = self.is_held
+            await self._tried(self._renew)
+            if was_held and not self.is_held:
+                _log.error("The Lease has not been renewed in time: nothing is written until it is")
 
     async def release(self) -> None:
         """Let another replica lead at once; a failure only makes it wait for the Lease's end."""
@@ -87,35 +88,51 @@ class Lease:
     def _holder(self) -> str:
         return str(_spec(self._seen).get("holderIdentity") or "")
 
-    async def _try(self) -> bool:
-        """Take or renew the Lease if it may be taken; whether it is ours then."""
+    async def _tried(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether the Lease is ours after this step; a cluster that does not answer counts as no."""
         asked_at = self._clock.monotonic()
         try:
-            taken = await self._take_or_renew()
+            is_ours = await step()
         except ConflictError:
             return False
         except ClusterError as error:
-            _log.warning("The Lease could not be renewed: %s", error)
+            _log.warning("The Lease could not be written: %s", error)
             return False
-        if taken:
+        if is_ours:
             self._renewed_at = asked_at
-        return taken
+        return is_ours
 
-    async def _take_or_renew(self) -> bool:
+    async def _take(self) -> bool:
+        """Take the Lease if nobody holds it, or if its holder has not renewed it for its duration."""
+        current = await self._current()
+        if current is not None and not self._may_take():
+            return False
+        await self._write(current)
+        return True
+
+    async def _renew(self) -> bool:
+        current = await self._current()
+        if current is not None and self._holder() != self._identity:
+            raise LeaseLostError(f"Lease {self._namespace}/{self._name} is held by {self._holder() or 'nobody'}")
+        await self._write(current)
+        return True
+
+    async def _current(self) -> Object | None:
+        """The Lease as it is; remembers when it was last seen to change."""
         current = await self._cluster.get(LEASE, self._namespace, self._name)
+        if current is not None:
+            self._see(current)
+        return current
+
+    async def _write(self, current: Object | None) -> None:
         now = self._clock.now()
         if current is None:
             self._see(await self._cluster.create(LEASE, self._new(now)))
-            return True
-        self._see(current)
-        if not self._may_take():
-            return False
-        spec = self._renewal(_spec(current), now)
-        self._see(await self._cluster.replace(LEASE, {**current, "spec": spec}))
-        return True
+        else:
+            spec = self._renewal(_spec(current), now)
+            self._see(await self._cluster.replace(LEASE, {**current, "spec": spec}))
 
     def _see(self, lease: Object) -> None:
-        """Remember when the Lease was last seen to change."""
         if _spec(lease) != _spec(self._seen):
             self._seen_at = self._clock.monotonic()
         self._seen = lease

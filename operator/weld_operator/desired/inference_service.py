@@ -43,7 +43,7 @@ def inference_service(owner: Subject, revision: DesiredRevision, target: Target)
 def _predictor(owner: Subject, revision: DesiredRevision, target: Target) -> Object:
     spec = revision.spec
     return {
-        "minReplicas": spec.serving.scaling.min_replicas,
+        "minReplicas": revision.min_replicas,
         "maxReplicas": spec.serving.scaling.max_replicas,
         "scaleMetric": "cpu",
         "scaleTarget": spec.serving.scaling.target.cpu_utilization,

@@ -20,7 +20,15 @@ from weld_api.spec import WeldModelSpec
 from weld_api.status import BundleReference, Condition, Replicas, Revision, WeldModelStatus
 from weld_operator.domain import conditions
 from weld_operator.domain.observation import Observation
-from weld_operator.domain.revisions import Revisions, frozen_spec, next_removal, next_revisions, pending, stable
+from weld_operator.domain.revisions import (
+    Revisions,
+    frozen_spec,
+    least_replicas,
+    next_removal,
+    next_revisions,
+    pending,
+    stable,
+)
 from weld_operator.domain.subject import Subject
 
 SHORTEST_LOOK = timedelta(seconds=2)
@@ -30,11 +38,12 @@ LOOK_AFTER_TROUBLE = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class DesiredRevision:
-    """A revision whose objects should be exactly as this spec asks for."""
+    """A revision whose objects should be exactly as this spec asks for, with so many replicas at least."""
 
     name: str
     digest: str
     spec: WeldModelSpec
+    min_replicas: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ def _desired(revisions: Revisions) -> Iterator[DesiredRevision]:
     for revision in revisions:
         spec = frozen_spec(revision)
         if revision.phase != "Retiring" and spec is not None:
-            yield DesiredRevision(revision.name, revision.digest, spec)
+            yield DesiredRevision(revision.name, revision.digest, spec, least_replicas(revision, spec))
 
 
 def _status(

@@ -13,8 +13,9 @@ RevisionObservation.is_ready.
 | Stable       |                                           | W is kept as the spec now asks for it, in place        |
 | Retiring     |                                           | W Pending again, with the InferenceService that it has |
 | anything     | another revision is Pending               | that one is removed at once: it never answered         |
-| anything     | a revision is Retiring for `retireAfter`  | that one is removed                                    |
-| anything     | more than two are Retiring                | the oldest of them are removed                         |
+| anything     | another one is Pending, but routed to     | that one is Retiring: a crash hid that it answers      |
+| anything     | a revision is Retiring for `retireAfter`  | that one is removed, unless it is still routed to      |
+| anything     | more than two are Retiring                | the oldest of them are removed, unless routed to       |
 | anything     | a Retiring one was deleted by hand        | it is forgotten                                        |
 | anything     | W or the Stable one was deleted by hand   | it is rebuilt as it was last asked for, in its phase   |
 | not readable |                                           | everything stays as it is                              |
@@ -22,13 +23,16 @@ RevisionObservation.is_ready.
 So A -> B -> C removes B and never routes to it; A -> B -> A before B is ready leaves A Stable and untouched; and
 A -> B -> A after the switch makes A Pending and, as it is still ready, Stable in the same step.
 
+A candidate starts with as many replicas as the Stable revision has ready then, if that is more than its own minimum
+(but no more than its maximum): the autoscaler has not seen its load yet. This floor lasts until nothing is Retiring.
+
 The state lives in the WeldModel's status. When that is lost, what exists is adopted: the revision that the HTTPRoute
 sends requests to is Stable, or else the oldest one that is ready; the others are Retiring.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,10 +56,10 @@ def next_revisions(subject: Subject, observation: Observation, now: datetime) ->
     revisions = _remembered(subject, observation, now)
     if subject.spec is None:
         return revisions
-    revisions = _asked_for(revisions, subject.name, subject.spec, now)
+    revisions = _asked_for(revisions, subject, subject.spec, observation, now)
     revisions = _switched(revisions, subject.spec, observation, now)
     retire_after = parse_duration(subject.spec.serving.retire_after)
-    return _retired(revisions, observation, now - retire_after)
+    return _settled(_retired(revisions, observation, now - retire_after))
 
 
 def stable(revisions: Iterable[Revision]) -> Revision | None:
@@ -71,6 +75,12 @@ def pending(revisions: Iterable[Revision]) -> Revision | None:
 def next_removal(revisions: Iterable[Revision], retire_after: timedelta) -> datetime | None:
     """When the next Retiring revision is to be removed."""
     return min((each.since + retire_after for each in revisions if each.phase == "Retiring"), default=None)
+
+
+def least_replicas(revision: Revision, spec: WeldModelSpec) -> int:
+    """Replicas that a revision has at the least: its own minimum, or the floor of a candidate that takes over."""
+    scaling = spec.serving.scaling
+    return max(scaling.min_replicas, min(revision.replica_floor, scaling.max_replicas))
 
 
 def frozen_spec(revision: Revision) -> WeldModelSpec | None:
@@ -111,28 +121,48 @@ def _answering(seen: list[RevisionObservation], observation: Observation) -> Rev
     return next(routed, None) or next(ready, None)
 
 
-def _asked_for(revisions: Revisions, model: str, spec: WeldModelSpec, now: datetime) -> Revisions:
+def _asked_for(
+    revisions: Revisions, subject: Subject, spec: WeldModelSpec, observation: Observation, now: datetime
+) -> Revisions:
     """W is there, with the newest spec; no other revision is Pending."""
     wanted = next((each for each in revisions if each.digest == spec.model.sha256), None)
-    others = tuple(each for each in revisions if each is not wanted and each.phase != "Pending")
+    others = tuple(_withdrawn((each for each in revisions if each is not wanted), observation, now))
     asked = spec.model_dump(mode="json", exclude_none=True)
     if wanted is None:
         new = Revision(
-            name=revision_name(model, spec.model.sha256),
+            name=revision_name(subject.name, spec.model.sha256),
             version=spec.model.version,
             digest=spec.model.sha256,
             phase="Pending",
             since=now,
             asked_at=now,
+            replica_floor=_floor(others, spec, observation),
             spec=asked,
         )
         return (*others, new)
     changes: dict[str, Any] = {"version": spec.model.version, "spec": asked}
     if wanted.phase == "Retiring":
-        changes |= {"phase": "Pending", "since": now, "asked_at": now}
+        floor = _floor(others, spec, observation)
+        changes |= {"phase": "Pending", "since": now, "asked_at": now, "replica_floor": floor}
     if wanted.spec != asked:
         changes |= {"asked_at": now}
     return (*others, wanted.model_copy(update=changes))
+
+
+def _withdrawn(others: Iterable[Revision], observation: Observation, now: datetime) -> Iterator[Revision]:
+    """What stays of the revisions that are not asked for."""
+    for each in others:
+        if each.phase != "Pending":
+            yield each
+        elif predictor_name(each.name) in observation.routed:
+            yield each.model_copy(update={"phase": "Retiring", "since": now})
+
+
+def _floor(others: Revisions, spec: WeldModelSpec, observation: Observation) -> int:
+    """Replicas that a candidate needs to bear what the Stable revision bears now; 0 when its own minimum does."""
+    answering = stable(others)
+    busy = 0 if answering is None else observation.ready_replicas(answering.name)
+    return busy if busy > spec.serving.scaling.min_replicas else 0
 
 
 def _switched(revisions: Revisions, spec: WeldModelSpec, observation: Observation, now: datetime) -> Revisions:
@@ -155,15 +185,21 @@ def _can_take_over(
         return False
     if answering is None or observation.ready_replicas(answering.name) == 0:
         return seen.available_replicas > 0
-    return seen.is_ready(spec.serving.scaling.min_replicas)
+    return seen.is_ready(least_replicas(candidate, spec))
 
 
 def _retired(revisions: Revisions, observation: Observation, before: datetime) -> Revisions:
     """Without the Retiring revisions whose time is over, that are too many, or that were deleted."""
-    waiting = [
-        each
-        for each in revisions
-        if each.phase == "Retiring" and each.since > before and each.name in observation.revisions
-    ]
-    kept = sorted(waiting, key=lambda each: (each.since, each.name))[-MOST_RETIRING:]
+    retiring = [each for each in revisions if each.phase == "Retiring" and each.name in observation.revisions]
+    waiting = sorted((each for each in retiring if each.since > before), key=lambda each: (each.since, each.name))
+    # Whatever the time is: what is routed to answers, such as when the HTTPRoute could not be written.
+    routed = [each for each in retiring if predictor_name(each.name) in observation.routed]
+    kept = waiting[-MOST_RETIRING:] + routed
     return tuple(each for each in revisions if each.phase != "Retiring" or each in kept)
+
+
+def _settled(revisions: Revisions) -> Revisions:
+    """Once one revision alone is left, its autoscaler knows its load."""
+    if len(revisions) > 1:
+        return revisions
+    return tuple(each.model_copy(update={"replica_floor": 0}) if each.phase == "Stable" else each for each in revisions)
