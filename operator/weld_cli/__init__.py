@@ -1,0 +1,1 @@
+"""The `weldserve` command. Each command imports what it needs, and says which extra is missing."""

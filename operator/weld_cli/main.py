@@ -1,0 +1,18 @@
+"""Entry point of the `weldserve` command."""
+
+from __future__ import annotations
+
+import typer
+
+from weld_cli import bundle_commands, crd_command
+
+app = typer.Typer(
+    name="weldserve",
+    help="Serve weld-inspection models on KServe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(bundle_commands.app, name="bundle")
+app.command("crd")(crd_command.crd)
