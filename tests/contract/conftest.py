@@ -47,7 +47,7 @@ async def kserve_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
             await asyncio.gather(*(part.stop() for part in parts))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def replays(kserve_cluster: ControlPlane, request: pytest.FixtureRequest) -> AsyncIterator[Replays]:
     """The replay of each recording that was selected, under way."""
     selected = [

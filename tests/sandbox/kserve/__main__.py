@@ -9,7 +9,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.sandbox.kserve.controller import MANAGER, Controller
+from tests.sandbox.kserve.actions import MANAGER
+from tests.sandbox.kserve.controller import Controller
 from tests.sandbox.kserve.names import Cluster
 from tests.sandbox.kserve.webhooks import WebhookServer, register
 from tests.sandbox.kube_api import ApiError, KubeApi
@@ -39,7 +40,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--gateway",
         type=_gateway,
-        default=Cluster.gateway,
+        default="kserve/kserve-ingress-gateway",
         metavar="NAMESPACE/NAME",
         help="the parent of routes; %(default)s by default",
     )
