@@ -155,6 +155,8 @@ class MicroBatcher:
         room = self.max_readings
         while self._queue and room:
             request = self._queue[0]
+            if request.answer.done():
+                self._leave_out_the_rest(request)
             if request.waiting > room and parts:
                 break
             self._queue.popleft()

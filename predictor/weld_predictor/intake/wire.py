@@ -110,6 +110,8 @@ def _json_length(header: str | None, body_length: int) -> int:
 
 
 def _json(text: memoryview) -> dict[str, Any]:
+    if not text:
+        raise RequestError("the request has no JSON, expected an object with 'inputs'")
     try:
         envelope = orjson.loads(text)
     except orjson.JSONDecodeError as error:

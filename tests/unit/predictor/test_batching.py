@@ -1,0 +1,282 @@
+"""Requests are scored together, and none can tell: time is virtual, so every delay is exact."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.unit.predictor.virtual_time import now, run
+from weld_predictor.batching import Batch, MicroBatcher, QueueFullError
+
+PASS = 0.010
+"""Seconds that a pass takes."""
+
+Floats = NDArray[np.float32]
+
+
+class BadReadingError(Exception):
+    pass
+
+
+@dataclass
+class Estimator:
+    """Doubles the only feature; fails on a pass that holds a negative one."""
+
+    passes: list[list[float]] = field(default_factory=list)
+
+    async def score(self, features: Floats) -> Floats:
+        self.passes.append(features[:, 0].tolist())
+        await asyncio.sleep(PASS)
+        if (features < 0).any():
+            raise BadReadingError(f"{features.min()}")
+        return features[:, 0] * 2
+
+
+@dataclass
+class Bench:
+    estimator: Estimator
+    batcher: MicroBatcher
+    batches: list[Batch]
+
+    async def ask(self, *values: float, after: float = 0) -> tuple[list[float], float]:
+        """The answers for `values`, asked at the time `after`, and the time they came."""
+        if after:
+            await asyncio.sleep(after - now())
+        risk = await self.batcher.risk(np.array(values, np.float32)[:, np.newaxis])
+        return risk.tolist(), round(now(), 6)
+
+
+def bench(*, max_readings: int = 100, max_delay: float = 0.002, queue_readings: int = 1000) -> Bench:
+    estimator = Estimator()
+    batches: list[Batch] = []
+    batcher = MicroBatcher(
+        estimator.score,
+        max_readings=max_readings,
+        max_delay=max_delay,
+        queue_readings=queue_readings,
+        observe=batches.append,
+        clock=now,
+    )
+    return Bench(estimator, batcher, batches)
+
+
+async def together(*asked: Coroutine[Any, Any, tuple[list[float], float]]) -> list[tuple[list[float], float]]:
+    return list(await asyncio.gather(*asked))
+
+
+def at_time(scenario: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Run an asynchronous test in virtual time."""
+
+    def test() -> None:
+        async def body() -> None:
+            await scenario()
+
+        run(body())
+
+    test.__name__, test.__doc__ = scenario.__name__, scenario.__doc__
+    return test
+
+
+@at_time
+async def test_a_request_that_finds_nothing_under_way_is_scored_at_once() -> None:
+    assert await bench(max_delay=1).ask(1, 2, 3) == ([2, 4, 6], PASS)
+
+
+@at_time
+async def test_requests_that_come_at_once_are_scored_in_one_pass() -> None:
+    given = bench()
+    answers = await together(given.ask(1), given.ask(2, 3), given.ask(4))
+    assert answers == [([2], PASS), ([4, 6], PASS), ([8], PASS)]
+    assert given.estimator.passes == [[1, 2, 3, 4]]
+
+
+@at_time
+async def test_requests_that_come_during_a_pass_share_the_next() -> None:
+    given = bench(max_delay=0)
+    answers = await together(given.ask(1), given.ask(2, after=0.003), given.ask(3, after=0.006))
+    assert answers == [([2], PASS), ([4], 2 * PASS), ([6], 2 * PASS)]
+    assert given.estimator.passes == [[1], [2, 3]]
+
+
+@at_time
+async def test_under_load_the_oldest_request_waits_for_company_no_longer_than_allowed() -> None:
+    given = bench(max_delay=0.005)
+    answers = await together(given.ask(1), given.ask(2, after=0.008), given.ask(3, after=0.012))
+    assert answers == [([2], PASS), ([4], 0.013 + PASS), ([6], 0.013 + PASS)]
+    assert given.estimator.passes == [[1], [2, 3]]
+
+
+@at_time
+async def test_a_full_pass_does_not_wait_for_company() -> None:
+    given = bench(max_delay=1, max_readings=2)
+    answers = await together(given.ask(1), given.ask(2, after=0.008), given.ask(3, after=0.012))
+    assert [time for _, time in answers] == [PASS, 0.012 + PASS, 0.012 + PASS]
+
+
+@at_time
+async def test_a_pass_takes_no_more_than_allowed_and_in_the_order_of_coming() -> None:
+    given = bench(max_readings=4, max_delay=0)
+    await asyncio.gather(given.ask(1, 2, 3), given.ask(4, 5), given.ask(6), given.ask(7, 8, 9, 10))
+    assert given.estimator.passes == [[1, 2, 3], [4, 5, 6], [7, 8, 9, 10]]
+
+
+@at_time
+async def test_a_large_request_lets_small_ones_between_its_parts() -> None:
+    given = bench(max_readings=4, max_delay=0)
+    answers = await together(given.ask(*range(10)), given.ask(50), given.ask(60))
+    assert given.estimator.passes == [[0, 1, 2, 3], [50, 60], [4, 5, 6, 7], [8, 9]]
+    assert answers[0][0] == [2 * value for value in range(10)]
+
+
+@at_time
+async def test_what_does_not_fit_the_queue_is_refused_at_once_and_harms_nobody() -> None:
+    given = bench(queue_readings=5)
+    first = asyncio.create_task(given.ask(1))
+    await asyncio.sleep(0.001)
+    waiting = asyncio.create_task(given.ask(2, 3, 4))
+    await asyncio.sleep(0.001)
+    assert given.batcher.waiting == 3
+    with pytest.raises(QueueFullError, match="3 readings wait already and 3 came, at most 5 may wait"):
+        await given.ask(5, 6, 7)
+    assert now() == pytest.approx(0.002)
+    assert (await first)[0] == [2]
+    assert (await waiting)[0] == [4, 6, 8]
+    assert (await given.ask(8))[0] == [16]
+
+
+@at_time
+async def test_a_queue_holds_as_many_readings_as_it_should() -> None:
+    given = bench(queue_readings=5)
+    first = asyncio.create_task(given.ask(1))
+    await asyncio.sleep(0.001)
+    assert (await given.ask(2, 3, 4, 5, 6))[0] == [4, 6, 8, 10, 12]
+    assert (await first)[0] == [2]
+
+
+@at_time
+async def test_a_failing_request_fails_alone() -> None:
+    given = bench()
+    results = await asyncio.gather(given.ask(1), given.ask(-2), given.ask(3), return_exceptions=True)
+    assert [result[0] for result in results if not isinstance(result, BaseException)] == [[2], [6]]
+    assert isinstance(results[1], BadReadingError)
+    assert (await given.ask(4))[0] == [8]
+
+
+@at_time
+async def test_a_large_request_that_fails_in_its_first_part_leaves_the_queue() -> None:
+    given = bench(max_readings=2)
+    with pytest.raises(BadReadingError):
+        await given.ask(-1, 2, 3, 4, 5, 6)
+    assert given.batcher.waiting == 0
+    assert (await given.ask(7))[0] == [14]
+    assert given.estimator.passes == [[-1, 2], [7]]
+
+
+@at_time
+async def test_a_cancelled_request_leaves_the_queue_and_harms_nobody() -> None:
+    given = bench()
+    first = asyncio.create_task(given.ask(1))
+    await asyncio.sleep(0.001)
+    cancelled, other = asyncio.create_task(given.ask(2, 3)), asyncio.create_task(given.ask(4))
+    await asyncio.sleep(0.001)
+    cancelled.cancel()
+    await asyncio.wait({cancelled})
+    assert given.batcher.waiting == 1
+    assert [(await first)[0], (await other)[0]] == [[2], [8]]
+    assert given.estimator.passes == [[1], [4]]
+
+
+@at_time
+async def test_a_request_that_is_cancelled_while_it_is_scored_harms_nobody() -> None:
+    given = bench()
+    cancelled, other = asyncio.create_task(given.ask(1)), asyncio.create_task(given.ask(2))
+    await asyncio.sleep(0.001)
+    cancelled.cancel()
+    assert await other == ([4], PASS)
+    assert (await given.ask(3))[0] == [6]
+
+
+@at_time
+async def test_passes_are_reported_with_the_time_that_each_request_waited() -> None:
+    given = bench(max_delay=0)
+    await asyncio.gather(given.ask(1), given.ask(2, 3, after=0.004))
+    assert [batch.readings for batch in given.batches] == [1, 2]
+    assert [batch.seconds for batch in given.batches] == pytest.approx([PASS, PASS])
+    assert [wait for batch in given.batches for wait in batch.waits] == pytest.approx([0, 0.006])
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A client's request: when it comes, its values, and when its client gives up, if it does."""
+
+    at: float
+    values: list[float]
+    patience: float | None
+
+
+milliseconds = st.integers(0, 60).map(lambda number: number / 1000)
+values = st.lists(st.integers(-1, 50).map(float), min_size=1, max_size=12)
+sent_requests = st.lists(st.builds(Sent, milliseconds, values, st.none() | milliseconds), min_size=1, max_size=12)
+
+
+async def fate(given: Bench, request: Sent) -> list[float] | str:
+    await asyncio.sleep(request.at)
+    try:
+        async with asyncio.timeout(request.patience):
+            return (await given.ask(*request.values))[0]
+    except TimeoutError:
+        return "gave up"
+    except BadReadingError:
+        return "failed"
+    except QueueFullError:
+        return "refused"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    sent=sent_requests,
+    max_readings=st.integers(1, 20),
+    max_delay=st.sampled_from([0.0, 0.002, 0.015]),
+    queue_readings=st.integers(20, 60),
+)
+def test_whatever_the_batching_every_request_has_the_answer_that_it_would_have_alone(
+    sent: list[Sent], max_readings: int, max_delay: float, queue_readings: int
+) -> None:
+    given = bench(max_readings=max_readings, max_delay=max_delay, queue_readings=queue_readings)
+
+    async def scenario() -> list[list[float] | str]:
+        return await asyncio.gather(*(fate(given, request) for request in sent))
+
+    for request, outcome in zip(sent, run(scenario()), strict=True):
+        if outcome == "gave up":
+            assert request.patience is not None
+        elif outcome == "refused":
+            assert sum(len(other.values) for other in sent) > queue_readings
+        elif outcome == "failed":
+            assert min(request.values) < 0
+        else:
+            assert outcome == [2 * value for value in request.values]
+    assert given.batcher.waiting == 0
+    assert all(len(scored) <= max_readings for scored in given.estimator.passes)
+
+
+@settings(deadline=None, max_examples=60)
+@given(sent=sent_requests, max_readings=st.integers(1, 20), max_delay=st.sampled_from([0.0, 0.002, 0.015]))
+def test_the_scorer_never_rests_longer_than_the_delay_while_a_request_waits(
+    sent: list[Sent], max_readings: int, max_delay: float
+) -> None:
+    given = bench(max_readings=max_readings, max_delay=max_delay)
+
+    async def scenario() -> float:
+        await asyncio.gather(*(fate(given, request) for request in sent))
+        return now()
+
+    ended = run(scenario())
+    last_sent = max(request.at for request in sent)
+    assert ended <= last_sent + len(given.estimator.passes) * (PASS + max_delay) + 1e-6
