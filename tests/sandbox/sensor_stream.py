@@ -19,6 +19,8 @@ RETRIED_STATUSES = {429, 502, 503, 504}
 RETRY_PAUSE_SECONDS = 0.1
 RETRY_LIMIT = 300
 REQUEST_SECONDS = 20
+PACE_SECONDS = 0.5
+SLOWEST_INTERVAL_SECONDS = 10
 LATENCIES_KEPT = 2_000
 
 
@@ -50,6 +52,7 @@ class Tally:
     false_positives: int = 0
     false_negatives: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))  # seconds, of requests
+    recent: list[float] = field(default_factory=list)  # the same, since the pace was last looked at
 
     @property
     def precision(self) -> float:
@@ -65,13 +68,30 @@ class Tally:
         """Seconds; not a number before the first answer."""
         return float(np.quantile(list(self.latencies), quantile)) if self.latencies else float("nan")
 
-    def count(self, answer: Answer, at_risk: NDArray[np.bool_]) -> None:
+    def count(self, answer: Answer, at_risk: NDArray[np.bool_], seconds: float) -> None:
+        self.latencies.append(seconds)
+        self.recent.append(seconds)
         decision = answer.outputs["decision"].astype(bool)
         self.answered += len(at_risk)
         self.by_version[answer.model_version] += len(at_risk)
         self.true_positives += int(np.sum(decision & at_risk))
         self.false_positives += int(np.sum(decision & ~at_risk))
         self.false_negatives += int(np.sum(~decision & at_risk))
+
+
+class Pace:
+    """The interval between two batches of a gateway: the tick, or as much more as keeps answers within the tick."""
+
+    def __init__(self, tick_seconds: float) -> None:
+        self._tick = tick_seconds
+        self.interval = tick_seconds
+
+    def adapt(self, latencies: list[float]) -> None:
+        """Slow down when most of these answers (seconds) were late or none came, otherwise quicken a little."""
+        if not latencies or float(np.quantile(latencies, 0.9)) > self._tick:
+            self.interval = min(self.interval * 1.3, SLOWEST_INTERVAL_SECONDS)
+        else:
+            self.interval = max(self.interval * 0.95, self._tick)
 
 
 @dataclass(frozen=True)
@@ -90,8 +110,9 @@ class Endpoint:
 class SensorStream:
     """`gateways` clients that share the sensors evenly; each sends its sensors' readings once a tick, when it can.
 
-    A gateway whose answer takes longer than the tick sends the next batch as soon as it has the answer: the pace is
-    what the machine holds. Connection errors, and refusals that a retry may cure, are retried and counted.
+    The pace is what the machine holds: while answers take longer than the tick, the interval between two batches of a
+    gateway grows, and it shrinks again down to the tick. Connection errors, and refusals that a retry may cure, are
+    retried and counted.
     """
 
     def __init__(
@@ -107,7 +128,7 @@ class SensorStream:
         self.tally = Tally()
         self._endpoint = endpoint
         self._readings = readings
-        self._tick = tick_seconds
+        self._pace = Pace(tick_seconds)
         self._jitter = jitter_seconds
         self._random = np.random.default_rng(seed)
         self._shares = np.array_split(np.arange(len(readings.sensor_ids)), gateways)
@@ -122,19 +143,29 @@ class SensorStream:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            await asyncio.gather(*(self._gateway(session, share, requests_each) for share in self._shares))
+            pacing = asyncio.create_task(self._keep_pace())
+            try:
+                await asyncio.gather(*(self._gateway(session, share, requests_each) for share in self._shares))
+            finally:
+                pacing.cancel()
         return self.tally
+
+    async def _keep_pace(self) -> None:
+        while True:
+            self.tally.recent.clear()
+            await asyncio.sleep(PACE_SECONDS)
+            self._pace.adapt(self.tally.recent)
 
     async def _gateway(
         self, session: aiohttp.ClientSession, share: NDArray[np.int_], requests_each: int | None
     ) -> None:
-        await asyncio.sleep(self._random.uniform(0, self._tick))
+        await asyncio.sleep(self._random.uniform(0, self._pace.interval))
         number, due = 0, time.monotonic()
         while not self._ending.is_set() and (requests_each is None or number < requests_each):
             await self._send(session, share, number)
             number += 1
             now = time.monotonic()
-            due = max(due + self._tick, now)
+            due = max(due + self._pace.interval, now)
             await asyncio.sleep(max(0.0, due - now + self._random.normal(0, self._jitter)))
 
     async def _send(self, session: aiohttp.ClientSession, share: NDArray[np.int_], number: int) -> None:
@@ -144,7 +175,7 @@ class SensorStream:
             {
                 "features": self._readings.features[tick, share],
                 "sensor_id": self._readings.sensor_ids[share],
-                "sampled_at": np.full(len(share), time.time_ns() // 1_000, dtype=np.int64),
+                "sampled_at": np.full(len(share), time.time_ns() // 1_000_000, dtype=np.int64),
             },
             request_id=f"{share[0]}-{number}",
         )
@@ -154,8 +185,7 @@ class SensorStream:
         if answer is None or len(answer.outputs["decision"]) != len(share):
             self.tally.unanswered += len(share)
             return
-        self.tally.latencies.append(time.monotonic() - began)
-        self.tally.count(answer, at_risk)
+        self.tally.count(answer, at_risk, time.monotonic() - began)
 
     async def _answer(self, session: aiohttp.ClientSession, body: bytes, headers: dict[str, str]) -> Answer | None:
         for _ in range(RETRY_LIMIT):

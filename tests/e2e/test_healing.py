@@ -1,0 +1,147 @@
+"""Whatever is deleted, edited or killed comes back as it should be; at rest nothing is written."""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.audit import audit_writes
+from tests.sandbox.kube_api import Object, path_of
+from tests.sandbox.rig import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Rig, is_true
+from tests.sandbox.waiting import wait_for
+from tests.sandbox.weld_models import DISRUPTION_BUDGETS, HTTP_ROUTES, INFERENCE_SERVICES, WeldModelInRig
+
+Trained = dict[str, tuple[Path, str]]
+
+HEALS_WITHIN_SECONDS = 10
+REST_SECONDS = float(os.environ.get("WELDSERVE_REST_SECONDS", "20"))
+OPERATOR_USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}"
+
+
+@pytest.fixture(scope="module")
+async def model(rig: Rig, trained: Trained) -> AsyncIterator[WeldModelInRig]:
+    model = WeldModelInRig(rig, "plant-a", "healing")
+    await model.apply("1.0.0", trained["1.0.0"][1])
+    await model.until_stable("1.0.0")
+    yield model
+    await model.delete()
+
+
+async def test_a_deleted_inference_service_is_made_again(model: WeldModelInRig) -> None:
+    (before,) = await model.owned(INFERENCE_SERVICES)
+    await model.remove(INFERENCE_SERVICES, before["metadata"]["name"])
+
+    def made_again(found: list[Object]) -> bool:
+        return len(found) == 1 and found[0]["metadata"]["uid"] != before["metadata"]["uid"]
+
+    await wait_for(
+        lambda: model.owned(INFERENCE_SERVICES), made_again, seconds=HEALS_WITHIN_SECONDS, what="new InferenceService"
+    )
+    await model.until_stable("1.0.0")
+
+
+async def test_a_hand_edited_route_is_put_right(model: WeldModelInRig) -> None:
+    (route,) = await model.owned(HTTP_ROUTES)
+    edited = {
+        "spec": {"hostnames": ["elsewhere.example"], "rules": [{"backendRefs": [{"name": "nobody", "port": 80}]}]}
+    }
+    path = path_of(*HTTP_ROUTES, "plant-a", route["metadata"]["name"])
+    async with model.rig.api() as api:
+        await api.patch(path, edited)
+        await wait_for(
+            lambda: api.get(path),
+            lambda body: body["spec"] == route["spec"],
+            seconds=HEALS_WITHIN_SECONDS,
+            what="route as it was",
+        )
+
+
+async def test_a_deleted_route_is_made_again(model: WeldModelInRig) -> None:
+    await _deleted_is_made_again(model, HTTP_ROUTES)
+
+
+async def test_a_deleted_disruption_budget_is_made_again(model: WeldModelInRig) -> None:
+    await _deleted_is_made_again(model, DISRUPTION_BUDGETS)
+
+
+async def test_an_edited_label_is_put_right(model: WeldModelInRig) -> None:
+    (budget,) = await model.owned(DISRUPTION_BUDGETS)
+    path = path_of(*DISRUPTION_BUDGETS, "plant-a", budget["metadata"]["name"])
+    async with model.rig.api() as api:
+        await api.patch(path, {"metadata": {"labels": {"weldserve.io/model": "stolen"}}})
+        await wait_for(
+            lambda: model.owned(DISRUPTION_BUDGETS), bool, seconds=HEALS_WITHIN_SECONDS, what="label as it was"
+        )
+
+
+async def test_an_operator_that_is_killed_at_any_moment_leaves_nothing_half_done(
+    rig: Rig, model: WeldModelInRig, trained: Trained
+) -> None:
+    """Versions are switched to and fro while the operator is killed after ever other times."""
+    moments = random.Random(7)
+    for version in ("1.1.0", "1.0.0"):
+        await model.apply(version, trained[version][1])
+        for _ in range(3):
+            await asyncio.sleep(moments.uniform(0.05, 2.5))
+            await _kill_and_restart_operator(rig)
+        body = await model.until_stable(version, alone=True)
+        assert [revision["version"] for revision in body["status"]["revisions"]] == [version]
+        assert len(await model.owned(INFERENCE_SERVICES)) == 1
+        assert len(await model.owned(HTTP_ROUTES)) == 1
+        assert len(await model.owned(DISRUPTION_BUDGETS)) == 1
+
+
+async def test_what_was_deleted_while_the_api_server_restarted_comes_back(rig: Rig, model: WeldModelInRig) -> None:
+    (budget,) = await model.owned(DISRUPTION_BUDGETS)
+    await rig.plane.restart_api_server()
+    await model.remove(DISRUPTION_BUDGETS, budget["metadata"]["name"])
+    await wait_for(
+        lambda: model.owned(DISRUPTION_BUDGETS), bool, seconds=HEALS_WITHIN_SECONDS, what="PodDisruptionBudget"
+    )
+    for operator in rig.operators.values():
+        operator.check()
+
+
+async def test_at_rest_the_operator_writes_nothing_but_its_lease(rig: Rig, model: WeldModelInRig) -> None:
+    await model.until_stable("1.0.0", alone=True)
+    await asyncio.sleep(15)  # what the tests before set in motion comes to rest
+    since = datetime.now(UTC)
+    await asyncio.sleep(REST_SECONDS)
+    writes = audit_writes(rig.plane.audit_log, since=since, user=OPERATOR_USER)
+    others = {write: count for write, count in writes.items() if write.resource != "leases"}
+    assert not others
+    assert writes, "the audit log is read, and the Lease is renewed"
+
+
+async def test_healing_told_no_story_twice(rig: Rig, model: WeldModelInRig) -> None:
+    async with rig.api() as api:
+        events = await api.list(path_of("v1", "events", "plant-a"))
+    ours = [event for event in events if event["involvedObject"]["name"] == model.name]
+    names = Counter(event["metadata"]["name"] for event in ours)
+    assert ours
+    assert max(names.values()) == 1
+    assert len(ours) < 60, "an event storm"
+
+
+async def _deleted_is_made_again(model: WeldModelInRig, resource: tuple[str, str]) -> None:
+    (before,) = await model.owned(resource)
+    await model.remove(resource, before["metadata"]["name"])
+    (after,) = await wait_for(
+        lambda: model.owned(resource),
+        lambda found: len(found) == 1 and found[0]["metadata"]["uid"] != before["metadata"]["uid"],
+        seconds=HEALS_WITHIN_SECONDS,
+        what=f"new {resource[1]}",
+    )
+    assert after["spec"] == before["spec"]
+    assert is_true(await model.body(), "Serving")
+
+
+async def _kill_and_restart_operator(rig: Rig) -> None:
+    for operator in rig.operators.values():
+        await operator.kill()
+        operator.start()

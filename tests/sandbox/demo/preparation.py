@@ -1,0 +1,66 @@
+"""What the demonstration needs before it begins: trained bundles, and readings with the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tests.sandbox.sensor_stream import Endpoint, Readings
+from tests.sandbox.weld_models import bundle_folder
+from weld_simulator.features import extract
+from weld_simulator.readings import measure
+from weld_simulator.site import Site
+
+SITE_SEED = 2026
+"""A site that no bundle was trained on."""
+
+
+async def train(version: str, folder: Path) -> str:
+    """Train a reference bundle into its folder under `folder`, with the product's own command; gives its digest."""
+    target = bundle_folder(folder, version)
+    await _weldserve("bundle", "train-first", f"--version={version}", f"--out={target}")
+    shown = json.loads(await _weldserve("bundle", "show", str(target), "--json"))
+    digest: str = shown["sha256"]
+    return digest
+
+
+def make_readings(ticks: int = 3) -> Readings:
+    """Readings of a whole site for so many ticks."""
+    site = Site("demonstration", SITE_SEED)
+    measured = [list(measure(site, tick)) for tick in range(ticks)]
+    return Readings(
+        features=np.stack([np.concatenate([extract(block.ascans) for block in blocks]) for blocks in measured]),
+        at_risk=np.stack([np.concatenate([block.at_risk for block in blocks]) for blocks in measured]),
+        sensor_ids=np.concatenate([block.sensor for block in measured[0]]),
+    )
+
+
+def curl(endpoint: Endpoint, readings: Readings) -> str:
+    """A command that scores the first reading."""
+    features = [round(float(value), 4) for value in readings.features[0, 0]]
+    body = {
+        "inputs": [
+            {"name": "features", "shape": [1, len(features)], "datatype": "FP32", "data": features},
+            {"name": "sensor_id", "shape": [1], "datatype": "INT64", "data": [int(readings.sensor_ids[0])]},
+            {"name": "sampled_at", "shape": [1], "datatype": "INT64", "data": [0]},
+        ]
+    }
+    text = json.dumps(body).replace('"data": [0]', "\"data\": ['$(date +%s%3N)']")
+    return (
+        f"curl -s {endpoint.url} \\\n  -H 'Host: {endpoint.host}' -H 'Content-Type: application/json' \\\n  -d '{text}'"
+    )
+
+
+async def _weldserve(*arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("weldserve"), *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"weldserve {' '.join(arguments)}: {errors.decode().strip()}")
+    return output.decode()

@@ -1,0 +1,85 @@
+"""The steps of the demonstration, each done with what a user has: kubectl, the endpoint, and the loss of a machine."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.sandbox.demo.live_view import LiveView
+from tests.sandbox.rig import Rig
+from tests.sandbox.sensor_stream import Readings, SensorStream
+from tests.sandbox.waiting import wait_for
+from tests.sandbox.weld_models import WeldModelInRig
+
+NAMESPACE = "plant-a"
+MODEL = "north-line"
+FIRST, NEXT = "1.0.0", "1.1.0"
+RECOVERS_WITHIN_SECONDS = 90
+GATEWAYS = 100
+
+
+class Story:
+    """One run of the demonstration against a rig."""
+
+    def __init__(self, rig: Rig, digests: dict[str, str], readings: Readings, view: LiveView) -> None:
+        self._rig = rig
+        self._digests = digests
+        self._view = view
+        self._model = WeldModelInRig(rig, NAMESPACE, MODEL)
+        self.stream = SensorStream(rig.endpoint(NAMESPACE, MODEL), readings, gateways=GATEWAYS)
+
+    async def tell(self, stream_seconds: float) -> bool:
+        """Serve, stream, switch, lose a machine; true when no reading stayed without an answer."""
+        await self.serve(FIRST)
+        view, stream = self._view, self.stream
+        streaming = asyncio.create_task(stream.run())
+        view.show(stream.tally)
+        try:
+            await asyncio.sleep(stream_seconds)
+            await self.switch(NEXT)
+            await asyncio.sleep(stream_seconds)
+            await self.lose_a_machine()
+            await asyncio.sleep(stream_seconds)
+        finally:
+            stream.end()
+            await streaming
+            await view.end()
+        return not stream.tally.unanswered and not stream.tally.wrong
+
+    async def serve(self, version: str) -> None:
+        """Apply the example WeldModel with kubectl, and wait until it serves."""
+        self._view.say(f"kubectl apply: WeldModel {NAMESPACE}/{MODEL} with bundle {version}")
+        await self._model.apply(version, self._digests[version])
+        body = await self._model.until_stable(version)
+        self._view.say(f"it serves at {body['status']['url']}")
+
+    async def switch(self, version: str) -> None:
+        """Apply the next version under load, and wait until it answers and the old revision is gone."""
+        answered = self.stream.tally.answered
+        self._view.say(f"kubectl apply: the next version, {version}; the old one answers until the new one is ready")
+        await self._model.apply(version, self._digests[version])
+        await self._model.until_stable(version)
+        self._view.say(f"{version} answers; the old revision goes after its grace period")
+        await self._model.until_stable(version, alone=True)
+        tally = self.stream.tally
+        self._view.say(
+            f"switched: {tally.answered - answered:,} readings answered meanwhile, {tally.unanswered} without an answer"
+        )
+
+    async def lose_a_machine(self) -> None:
+        """Kill a machine that runs a replica, with no warning, and wait until the replica runs elsewhere."""
+        victims = await self._model.machines()
+        victim = sorted(victims)[0]
+        answered, retried = self.stream.tally.answered, self.stream.tally.retried_connections
+        self._view.say(f"kill -9 {victim}, which runs one of {len(victims)} replicas")
+        await self._rig.machines[victim].kill()
+        await wait_for(
+            self._model.machines,
+            lambda machines: victim not in machines and len(machines) >= len(victims),
+            seconds=RECOVERS_WITHIN_SECONDS,
+            what="replica elsewhere",
+        )
+        tally = self.stream.tally
+        self._view.say(
+            f"a new replica runs elsewhere: {tally.answered - answered:,} readings answered meanwhile, "
+            f"{tally.unanswered} without an answer, {tally.retried_connections - retried} connections retried"
+        )

@@ -1,0 +1,102 @@
+"""What a user does with WeldModels in the rig: apply with kubectl, look at the status, wait for what it promises."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.sandbox.kube_api import ApiError, Object, path_of
+from tests.sandbox.rig import MANIFESTS, Rig, is_true
+from tests.sandbox.waiting import wait_for
+
+WELD_MODELS = ("weldserve.io/v1alpha1", "weldmodels")
+INFERENCE_SERVICES = ("serving.kserve.io/v1beta1", "inferenceservices")
+HTTP_ROUTES = ("gateway.networking.k8s.io/v1", "httproutes")
+DISRUPTION_BUDGETS = ("policy/v1", "poddisruptionbudgets")
+PODS = ("v1", "pods")
+
+SERVES_WITHIN_SECONDS = 120
+
+
+class WeldModelInRig:
+    """One WeldModel, by its name, in a namespace of the rig."""
+
+    def __init__(self, rig: Rig, namespace: str, name: str) -> None:
+        self.rig = rig
+        self.namespace = namespace
+        self.name = name
+
+    async def apply(self, version: str, digest: str, **model: object) -> None:
+        """`kubectl apply` of the example, for the bundle of this version; `model` replaces fields of `spec.model`."""
+        document = example(self.namespace, self.name)
+        document["spec"]["model"] |= {"version": version, "uri": bundle_uri(version), "sha256": digest, **model}
+        await self.rig.kubectl("apply", "-f", "-", document=document)
+
+    async def delete(self) -> None:
+        await self.rig.kubectl("delete", "wm", self.name, "-n", self.namespace, "--wait=false")
+
+    async def body(self) -> Object:
+        output = await self.rig.kubectl("get", "wm", self.name, "-n", self.namespace, "-o", "json")
+        body: Object = json.loads(output)
+        body.setdefault("status", {})
+        return body
+
+    async def condition(self, kind: str) -> Object:
+        """The condition of this type; empty before there is one."""
+        conditions = (await self.body())["status"].get("conditions", [])
+        return next((entry for entry in conditions if entry["type"] == kind), {})
+
+    async def until_stable(self, version: str, *, alone: bool = False) -> Object:
+        """Wait until this version answers, and with `alone` until no other revision is left."""
+
+        def serves(body: Object) -> bool:
+            status = body["status"]
+            answers = (status.get("stable") or {}).get("version") == version and is_true(body, "Serving")
+            return answers and (not alone or len(status["revisions"]) == 1)
+
+        return await wait_for(self.body, serves, seconds=SERVES_WITHIN_SECONDS, what=f"version {version} serving")
+
+    async def owned(self, resource: tuple[str, str]) -> list[Object]:
+        """Objects of a kind that carry the WeldModel's label."""
+        async with self.rig.api() as api:
+            return await api.list(path_of(*resource, self.namespace), label_selector=f"weldserve.io/model={self.name}")
+
+    async def ready_pods(self) -> list[Object]:
+        return [
+            pod
+            for pod in await self.owned(PODS)
+            if "deletionTimestamp" not in pod["metadata"] and is_true(pod, "Ready")
+        ]
+
+    async def machines(self) -> set[str]:
+        """The machines on which ready replicas run."""
+        return {pod["spec"]["nodeName"] for pod in await self.ready_pods()}
+
+    async def remove(self, resource: tuple[str, str], name: str) -> None:
+        """Delete an object as a careless hand would; gone already is fine."""
+        async with self.rig.api() as api:
+            try:
+                await api.delete(path_of(*resource, self.namespace, name))
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+
+
+def example(namespace: str, name: str) -> Object:
+    """The example WeldModel of `manifests/examples`, under this name."""
+    document: dict[str, Any] = copy.deepcopy(yaml.safe_load((MANIFESTS / "examples" / "north-line.yaml").read_text()))
+    document["metadata"] |= {"namespace": namespace, "name": name}
+    return document
+
+
+def bundle_uri(version: str) -> str:
+    return f"pvc://bundles/weld-{version}"
+
+
+def bundle_folder(bundles: Path, version: str) -> Path:
+    """Where the claim `bundles` keeps the bundle of a version."""
+    return bundles / f"weld-{version}"
