@@ -206,8 +206,18 @@ def _check_go(tool: Tool) -> None:
 
 
 def _go_build(tool: Tool, output: Path) -> None:
-    command = ["go", "build", "-trimpath", "-ldflags", tool.linker_flags(), "-o", str(output), tool.package]
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
+    command = [
+        "go",
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-ldflags",
+        tool.linker_flags(),
+        "-o",
+        str(output),
+        tool.package,
+    ]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     with tempfile.TemporaryFile("w+") as messages:
         build = subprocess.Popen(command, cwd=MODULES / tool.folder, env=environment, stdout=messages, stderr=messages)
         try:
