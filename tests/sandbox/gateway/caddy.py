@@ -39,10 +39,11 @@ class Caddy:
         )
 
     @classmethod
-    async def start(cls, program: Path, config: Object, folder: Path) -> Caddy:
+    async def start(cls, program: Path, config: Object, folder: Path, client_socket: int) -> Caddy:
         """Start Caddy with a first configuration, and wait until its administration answers; raises CaddyError.
 
-        Its files and its log are in `folder`, which exists; both paths are absolute. It dies with this process.
+        Its files and its log are in `folder`, which exists; both paths are absolute. It inherits the descriptor
+        `client_socket`, and dies with this process.
         """
         file = folder / "first-config.json"
         file.write_text(json.dumps(config))
@@ -58,6 +59,7 @@ class Caddy:
                 env={"HOME": str(folder), "PATH": os.defpath},
                 cwd=folder,
                 start_new_session=True,
+                pass_fds=(client_socket,),
                 preexec_fn=die_with(os.getpid()),
             )
         caddy = cls(child, config["admin"]["listen"])

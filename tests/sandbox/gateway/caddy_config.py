@@ -1,14 +1,13 @@
-"""Caddy's configuration, derived from a Gateway, its HTTPRoutes, Services and Pods."""
+"""Caddy's configuration, derived from the rules of a Gateway's HTTPRoutes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from tests.sandbox.gateway.backends import Backend, Services
-from tests.sandbox.gateway.rules import EVERY_PATH, Rule, ordered_rules
-from tests.sandbox.gateway.slots import interleaved, member_weights
+from tests.sandbox.gateway.data_plane import DataPlane
+from tests.sandbox.gateway.rules import EVERY_PATH, Rule
+from tests.sandbox.gateway.upstreams import slot_names
 from tests.sandbox.kube_api import Object
 
 HEADER_FILTERS = {"RequestHeaderModifier": "request", "ResponseHeaderModifier": "response"}
@@ -17,43 +16,20 @@ HEADER_FILTERS = {"RequestHeaderModifier": "request", "ResponseHeaderModifier": 
 UPSTREAM_IDLE = "2s"
 UPSTREAM_CONNECTIONS = 256
 DIAL_TIMEOUT = "1s"
-# After three failures within a second an upstream is passed over, until a second has gone by without one.
-FAILURES, FAILURE_MEMORY = 3, "1s"
+# With one of two Pods lost and unlucky turns, one request in a million exhausts them.
+RETRIES = 20
 STOP_GRACE = "5s"
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Where Caddy listens, as host:port: for clients, for its administration, and for itself.
-
-    A share of the requests that belongs to a backend which does not exist, or has no ready Pod, is sent to one of the
-    last two, which answer 500 and 503.
-    """
-
-    listen: str
-    admin: str
-    no_backend: str
-    no_endpoint: str
-
-
-def caddy_config(
-    gateway: Object | None,
-    routes: Iterable[Object],
-    services: Iterable[Object],
-    pods: Iterable[Object],
-    addresses: Addresses,
-) -> Object:
-    """The whole configuration; without a Gateway every request is answered with 404."""
-    found = Services(services, pods)
-    rules = ordered_rules(gateway, routes) if gateway is not None else []
-    served = [_route(rule, found, addresses) for rule in rules]
+def caddy_config(rules: Iterable[Rule], plane: DataPlane) -> Object:
+    """The whole configuration that serves the rules, in their order, and answers other requests with 404."""
     servers = {
-        "gateway": _server(addresses.listen, [*served, _answer(404)]),
-        "no-backend": _server(addresses.no_backend, [_answer(500)]),
-        "no-endpoint": _server(addresses.no_endpoint, [_answer(503)]),
+        "gateway": _server(f"fd/{plane.client_socket}", [*(_route(rule, plane) for rule in rules), _answer(404)]),
+        "no-backend": _server(plane.no_backend, [_answer(500)]),
+        "no-endpoint": _server(plane.no_endpoint, [_answer(503)]),
     }
     return {
-        "admin": {"listen": addresses.admin, "config": {"persist": False}},
+        "admin": {"listen": plane.admin, "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "WARN"}}},
         "apps": {"http": {"grace_period": STOP_GRACE, "servers": servers}},
     }
@@ -67,8 +43,8 @@ def _answer(status: int) -> Object:
     return {"handle": [{"handler": "static_response", "status_code": status}]}
 
 
-def _route(rule: Rule, services: Services, addresses: Addresses) -> Object:
-    route: Object = {"handle": _handlers(rule, services, addresses), "terminal": True}
+def _route(rule: Rule, plane: DataPlane) -> Object:
+    route: Object = {"handle": _handlers(rule, plane), "terminal": True}
     if matcher := _matcher(rule.hostname, rule.match):
         route["match"] = [matcher]
     return route
@@ -112,15 +88,11 @@ def _value_pattern(header: Object) -> str:
     return f"^(?:{value})$" if header.get("type") == "RegularExpression" else f"^{re.escape(value)}$"
 
 
-def _handlers(rule: Rule, services: Services, addresses: Addresses) -> list[Object]:
+def _handlers(rule: Rule, plane: DataPlane) -> list[Object]:
     filters = rule.rule.get("filters", [])
     if any(one["type"] not in HEADER_FILTERS for one in filters):
         return [{"handler": "static_response", "status_code": 500}]
-    backends = [services.backend(one, rule.namespace) for one in rule.rule.get("backendRefs", [])]
-    weighted = [one for one in backends if one.weight > 0]
-    if not weighted:
-        return [*map(_header_handler, filters), {"handler": "static_response", "status_code": 500}]
-    return [*map(_header_handler, filters), _proxy(weighted, rule.rule.get("timeouts", {}), addresses)]
+    return [*map(_header_handler, filters), _proxy(rule, plane)]
 
 
 def _header_handler(modifier: Object) -> Object:
@@ -136,38 +108,22 @@ def _header_handler(modifier: Object) -> Object:
     return {"handler": "headers", side: operations}
 
 
-def _proxy(backends: list[Backend], timeouts: Object, addresses: Addresses) -> Object:
-    upstreams = _upstreams(backends, addresses)
-    distinct = len(set(upstreams))
+def _proxy(rule: Rule, plane: DataPlane) -> Object:
     transport: Object = {
         "protocol": "http",
         "compression": False,
         "dial_timeout": DIAL_TIMEOUT,
         "keep_alive": {"idle_timeout": UPSTREAM_IDLE, "max_idle_conns_per_host": UPSTREAM_CONNECTIONS},
     }
-    limit = timeouts.get("backendRequest") or timeouts.get("request")
-    if limit:
+    timeouts = rule.rule.get("timeouts", {})
+    if limit := timeouts.get("backendRequest") or timeouts.get("request"):
         transport["response_header_timeout"] = limit
-    proxy: Object = {
+    return {
         "handler": "reverse_proxy",
-        "upstreams": [{"dial": upstream} for upstream in upstreams],
+        "upstreams": [{"dial": f"{{file.{plane.slots / name}}}"} for name in slot_names(rule)],
         "transport": transport,
-        # A retry follows a refused connection whatever the method, and a broken one only with GET; without a pause,
-        # because a reload of the configuration would end a request that pauses.
-        "load_balancing": {"selection_policy": {"policy": "round_robin"}, "retries": 2 * distinct},
+        # A retry goes to the next slot. It follows a refused connection whatever the method, since nothing was sent
+        # then, and a broken one only with GET. It comes without a pause, which a reload would break off. Caddy's
+        # passive health checks would judge a slot, not the Pod in it, so there are none.
+        "load_balancing": {"selection_policy": {"policy": "round_robin"}, "retries": RETRIES},
     }
-    if distinct > 1:
-        proxy["health_checks"] = {"passive": {"fail_duration": FAILURE_MEMORY, "max_fails": FAILURES}}
-    return proxy
-
-
-def _upstreams(backends: list[Backend], addresses: Addresses) -> list[str]:
-    """The upstreams to go round in: a list in which each occurs as often as its share says."""
-    members = [one.endpoints or (_stand_in(one, addresses),) for one in backends]
-    weights = member_weights([(one.weight, len(them)) for one, them in zip(backends, members, strict=True)])
-    each = [(member, weight) for them, weight in zip(members, weights, strict=True) for member in them]
-    return [each[index][0] for index in interleaved([weight for _, weight in each])]
-
-
-def _stand_in(backend: Backend, addresses: Addresses) -> str:
-    return addresses.no_backend if backend.problem else addresses.no_endpoint

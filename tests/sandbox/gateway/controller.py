@@ -11,8 +11,11 @@ import aiohttp
 from tests.sandbox.gateway.attachment import GROUP
 from tests.sandbox.gateway.backends import Services
 from tests.sandbox.gateway.caddy import Caddy, ConfigRefusedError
-from tests.sandbox.gateway.caddy_config import Addresses, caddy_config
+from tests.sandbox.gateway.caddy_config import caddy_config
 from tests.sandbox.gateway.conditions import gateway_status, route_parents
+from tests.sandbox.gateway.data_plane import DataPlane
+from tests.sandbox.gateway.rules import ordered_rules
+from tests.sandbox.gateway.upstreams import SlotFiles, slot_contents
 from tests.sandbox.kube_api import ApiError, KubeApi, Object, path_of
 from tests.sandbox.watching import Cache, synced
 
@@ -24,13 +27,15 @@ RETRY_SECONDS = 0.5
 
 
 class Controller:
-    """Serves one Gateway, named by namespace and name, with one Caddy."""
+    """Serves one Gateway, named by namespace and name, with one Caddy; `host` is the address that its status states."""
 
-    def __init__(self, api: KubeApi, caddy: Caddy, gateway: tuple[str, str], addresses: Addresses) -> None:
+    def __init__(self, api: KubeApi, caddy: Caddy, gateway: tuple[str, str], plane: DataPlane, host: str) -> None:
         self._api = api
         self._caddy = caddy
         self._gateway = gateway
-        self._addresses = addresses
+        self._plane = plane
+        self._slots = SlotFiles(plane.slots)
+        self._host = host
         self._changed = asyncio.Event()
         self._gateways = self._cache(f"{GROUP}/v1", "gateways")
         self._routes = self._cache(f"{GROUP}/v1", "httproutes")
@@ -60,15 +65,18 @@ class Controller:
                     self._changed.set()
 
     async def _program(self) -> None:
-        config = caddy_config(
-            self._gateways.get(*self._gateway),
-            self._routes.all(),
-            self._services.all(),
-            self._pods.all(),
-            self._addresses,
-        )
-        if config == self._loaded:
-            return
+        gateway = self._gateways.get(*self._gateway)
+        rules = [] if gateway is None else ordered_rules(gateway, self._routes.all())
+        services = Services(self._services.all(), self._pods.all())
+        contents = slot_contents(rules, services, self._plane)
+        self._slots.write(contents)
+        config = caddy_config(rules, self._plane)
+        if config != self._loaded:
+            await self._load(config)
+        if not self._refusal:
+            self._slots.remove_others(contents)
+
+    async def _load(self, config: Object) -> None:
         try:
             await self._caddy.load(config)
             self._refusal = ""
@@ -83,8 +91,7 @@ class Controller:
             return
         now = datetime.now(UTC)
         routes = self._routes.all()
-        address = self._addresses.listen.rpartition(":")[0]
-        await self._write("gateways", gateway, gateway_status(gateway, routes, address, self._refusal, now))
+        await self._write("gateways", gateway, gateway_status(gateway, routes, self._host, self._refusal, now))
         services = Services(self._services.all(), self._pods.all())
         for route in routes:
             parents = route_parents(gateway, route, services, now)

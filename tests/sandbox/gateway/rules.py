@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.sandbox.gateway.attachment import attachments
@@ -14,12 +14,14 @@ EVERY_PATH: Object = {"type": "PathPrefix", "value": "/"}
 
 @dataclass(frozen=True)
 class Rule:
-    """One match of one rule of one route, for one host name (empty: every host)."""
+    """One match of one rule, the `number`-th of a route, for one host name (empty: every host)."""
 
     hostname: str
     match: Object
     rule: Object
     namespace: str
+    route: str
+    number: int
 
 
 def ordered_rules(gateway: Object, routes: Iterable[Object]) -> list[Rule]:
@@ -30,16 +32,20 @@ def ordered_rules(gateway: Object, routes: Iterable[Object]) -> list[Rule]:
     """
     found: list[tuple[tuple[object, ...], Rule]] = []
     for route in routes:
-        metadata = route["metadata"]
-        age = (metadata.get("creationTimestamp", ""), metadata["namespace"], metadata["name"])
-        hostnames = _hostnames(gateway, route)
+        created = route["metadata"].get("creationTimestamp", "")
+        for place, rule in _rules(gateway, route):
+            key = (*_specificity(rule), created, rule.namespace, rule.route, rule.number, place)
+            found.append((key, rule))
+    return [rule for _, rule in sorted(found, key=lambda one: one[0])]
+
+
+def _rules(gateway: Object, route: Object) -> Iterator[tuple[int, Rule]]:
+    """Each match of each rule, with its place in the rule, for each host name of the route."""
+    namespace, name = route["metadata"]["namespace"], route["metadata"]["name"]
+    for hostname in _hostnames(gateway, route):
         for number, rule in enumerate(route["spec"].get("rules", [])):
             for place, match in enumerate(rule.get("matches") or [{}]):
-                found += [
-                    ((*_specificity(hostname, match), *age, number, place), Rule(hostname, match, rule, age[1]))
-                    for hostname in hostnames
-                ]
-    return [rule for _, rule in sorted(found, key=lambda one: one[0])]
+                yield place, Rule(hostname, match, rule, namespace, name, number)
 
 
 def _hostnames(gateway: Object, route: Object) -> list[str]:
@@ -48,7 +54,8 @@ def _hostnames(gateway: Object, route: Object) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _specificity(hostname: str, match: Object) -> tuple[object, ...]:
+def _specificity(rule: Rule) -> tuple[object, ...]:
+    hostname, match = rule.hostname, rule.match
     path = match.get("path", EVERY_PATH)
     return (
         not hostname or hostname.startswith("*"),

@@ -1,27 +1,26 @@
-"""Weights as a sequence to go round in: exact shares, evenly interleaved."""
+"""Weights as a round of slots to go through: whole shares, evenly interleaved."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-MOST_SLOTS = 1000
+SLOTS = 100
 
 
-def member_weights(groups: Sequence[tuple[int, int]]) -> list[int]:
-    """For groups of (weight, members), the weight of one member of each group, so that each group has its share.
+def shares(weights: Sequence[int], slots: int = SLOTS) -> list[int]:
+    """How many of the slots each weight gets, in all exactly `slots`.
 
-    The smallest whole numbers that do; where a round of them would be longer than 1000 slots they are scaled down to
-    that, and each share is rounded, though never to nothing. Weights and numbers of members must be positive.
+    Largest remainders; a positive weight gets one slot at least. Some weight must be positive.
     """
-    common = math.lcm(*(members for _, members in groups))
-    exact = [weight * common // members for weight, members in groups]
-    divisor = math.gcd(*exact)
-    weights = [weight // divisor for weight in exact]
-    total = sum(weight * members for weight, (_, members) in zip(weights, groups, strict=True))
-    if total <= MOST_SLOTS:
-        return weights
-    return [max(1, round(weight * MOST_SLOTS / total)) for weight in weights]
+    total = sum(weights)
+    given = [max(weight * slots // total, 1 if weight > 0 else 0) for weight in weights]
+    while sum(given) != slots:
+        step = 1 if sum(given) < slots else -1
+        # Who has least (or, when there are too many, most) in comparison to what the weight says.
+        owed = [step * (weight * slots / total - have) for weight, have in zip(weights, given, strict=True)]
+        able = [index for index, have in enumerate(given) if weights[index] > 0 and have + step >= 1]
+        given[max(able, key=owed.__getitem__)] += step
+    return given
 
 
 def interleaved(weights: Sequence[int]) -> list[int]:

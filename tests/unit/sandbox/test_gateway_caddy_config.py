@@ -2,57 +2,56 @@
 
 from collections import Counter
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.sandbox.gateway.attachment import attachments
 from tests.sandbox.gateway.backends import Services
-from tests.sandbox.gateway.caddy_config import Addresses, caddy_config
+from tests.sandbox.gateway.caddy_config import caddy_config
+from tests.sandbox.gateway.data_plane import DataPlane
 from tests.sandbox.gateway.rules import ordered_rules
-from tests.sandbox.gateway.slots import MOST_SLOTS, interleaved, member_weights
+from tests.sandbox.gateway.slots import interleaved, shares
+from tests.sandbox.gateway.upstreams import SlotFiles, slot_contents
 from tests.unit.sandbox.gateway_examples import PODS, SERVICES, gateway, pod, route, service, to
 
-ADDRESSES = Addresses("127.0.0.1:8080", "127.0.0.1:1", "127.0.0.1:500", "127.0.0.1:503")
+PLANE = DataPlane(3, "127.0.0.1:1", "127.0.0.1:500", "127.0.0.1:503", Path("/slots"))
 
 
-def served(*routes: dict[str, Any], pods: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
-    found = caddy_config(gateway(), routes, SERVICES, PODS if pods is None else pods, ADDRESSES)
+def served(*routes: dict[str, Any]) -> list[dict[str, Any]]:
+    """What Caddy is told for these routes, without the answer to all other requests."""
+    found = caddy_config(ordered_rules(gateway(), routes), PLANE)
     routes_of_caddy: list[dict[str, Any]] = found["apps"]["http"]["servers"]["gateway"]["routes"]
     return routes_of_caddy[:-1]
 
 
-def upstreams(*backends: tuple[str, int], pods: list[dict[str, Any]] | None = None) -> list[str]:
-    """The round of upstreams of a route to these backends."""
-    proxy = served(route(to(*backends)), pods=pods)[0]["handle"][-1]
-    return [one["dial"] for one in proxy["upstreams"]]
+def upstreams(*backends: tuple[str, int], pods: list[dict[str, Any]] | None = None) -> Counter[str]:
+    """How many of a hundred requests each upstream of a route to these backends gets."""
+    rules = ordered_rules(gateway(), [route(to(*backends))])
+    return Counter(slot_contents(rules, Services(SERVICES, PODS if pods is None else pods), PLANE).values())
 
 
 def test_each_backend_has_its_share_whatever_its_number_of_pods() -> None:
-    round_ = Counter(upstreams(("old", 80), ("new", 20)))
-    assert round_["127.1.1.3:8080"] / round_.total() == 0.2
-    assert {round_[f"127.1.{node}.2:8080"] / round_.total() for node in (1, 2, 3)} == {0.8 / 3}
+    found = upstreams(("old", 80), ("new", 20))
+    assert found["127.1.1.3:8080"] == 20
+    assert sorted(found[f"127.1.{node}.2:8080"] for node in (1, 2, 3)) == [26, 27, 27]
 
 
 @pytest.mark.parametrize(
-    ("groups", "expected"),
+    ("weights", "expected"),
     [
-        ([(80, 1), (20, 1)], [4, 1]),
-        ([(80, 3), (20, 2)], [8, 3]),
-        ([(1, 5)], [1]),
-        ([(100, 2), (100, 2)], [1, 1]),
-        ([(95, 2), (5, 1)], [19, 2]),
+        ([80, 20], [80, 20]),
+        ([4, 1], [80, 20]),
+        ([1, 1, 1], [34, 33, 33]),
+        ([7], [100]),
+        ([1_000_000, 1], [99, 1]),
+        ([0, 3], [0, 100]),
+        ([999_999, 1, 1, 1], [97, 1, 1, 1]),
     ],
 )
-def test_shares_are_kept_by_the_smallest_whole_weights(groups: list[tuple[int, int]], expected: list[int]) -> None:
-    assert member_weights(groups) == expected
-
-
-def test_a_round_stays_short_and_no_share_vanishes() -> None:
-    groups = [(1_000_000, 7), (1, 3)]
-    weights = member_weights(groups)
-    assert weights[1] == 1
-    assert sum(weight * members for weight, (_, members) in zip(weights, groups, strict=True)) <= MOST_SLOTS + 10
+def test_shares_are_whole_slots_and_none_vanishes(weights: list[int], expected: list[int]) -> None:
+    assert shares(weights) == expected
 
 
 def test_a_round_is_spread_evenly() -> None:
@@ -62,17 +61,32 @@ def test_a_round_is_spread_evenly() -> None:
 
 
 def test_a_backend_of_weight_zero_gets_nothing() -> None:
-    assert set(upstreams(("old", 0), ("new", 1))) == {"127.1.1.3:8080"}
+    assert upstreams(("old", 0), ("new", 1)) == {"127.1.1.3:8080": 100}
 
 
 def test_without_any_weight_the_answer_is_500() -> None:
-    for rule in (to(("old", 0), ("new", 0)), to()):
-        assert served(route(rule))[0]["handle"] == [{"handler": "static_response", "status_code": 500}]
+    assert upstreams(("old", 0), ("new", 0)) == {PLANE.no_backend: 100}
+    assert upstreams() == {PLANE.no_backend: 100}
 
 
 def test_the_share_of_a_missing_backend_is_500_and_of_one_without_ready_pods_503() -> None:
-    assert Counter(upstreams(("absent", 1), ("new", 3))) == {ADDRESSES.no_backend: 1, "127.1.1.3:8080": 3}
-    assert set(upstreams(("old", 1), pods=[])) == {ADDRESSES.no_endpoint}
+    assert upstreams(("absent", 1), ("new", 3)) == {PLANE.no_backend: 25, "127.1.1.3:8080": 75}
+    assert upstreams(("old", 1), pods=[]) == {PLANE.no_endpoint: 100}
+
+
+def test_pods_and_weights_change_files_and_not_the_configuration() -> None:
+    first, second = route(to(("old", 1))), route(to(("old", 9), ("new", 1)))
+    assert served(first) == served(second)
+    proxy = served(first)[0]["handle"][-1]
+    assert proxy["upstreams"][7] == {"dial": "{file./slots/plant-a/north/0/07}"}
+
+
+def test_slot_files_follow_what_they_are_told(tmp_path: Path) -> None:
+    files = SlotFiles(tmp_path)
+    files.write({"a/0/00": "127.1.1.2:8080", "a/0/01": "127.1.1.3:8080"})
+    files.write({"a/0/00": "127.1.1.4:8080"})
+    files.remove_others(["a/0/00"])
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["127.1.1.4:8080"]
 
 
 def test_only_ready_pods_that_are_not_being_deleted_get_requests() -> None:
@@ -83,7 +97,7 @@ def test_only_ready_pods_that_are_not_being_deleted_get_requests() -> None:
         pod("new", "127.1.1.6", namespace="plant-b"),
         pod("other", "127.1.1.7"),
     ]
-    assert upstreams(("new", 1), pods=pods) == ["127.1.1.3:8080"]
+    assert upstreams(("new", 1), pods=pods) == {"127.1.1.3:8080": 100}
 
 
 def test_a_target_port_may_be_a_name_of_the_container() -> None:
@@ -164,7 +178,7 @@ def test_header_modifiers_come_before_the_proxy_and_unknown_filters_answer_500()
 
 
 def test_what_no_route_serves_is_answered_with_404() -> None:
-    config = caddy_config(None, [route(to(("new", 1)))], SERVICES, PODS, ADDRESSES)
+    config = caddy_config([], PLANE)
     only = [{"handle": [{"handler": "static_response", "status_code": 404}]}]
     assert config["apps"]["http"]["servers"]["gateway"]["routes"] == only
 
