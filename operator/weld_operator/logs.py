@@ -12,41 +12,48 @@ from pythonjsonlogger.json import JsonFormatter
 
 from weld_operator.kinds import Key
 
-_about: ContextVar[Key | None] = ContextVar("about", default=None)
-
 # kopf tells at INFO of each event that it hands over, and warns that signals are not its own in a thread.
 _QUIETER = {"kopf.objects": logging.WARNING, "kopf._core.reactor.running": logging.ERROR}
 
 
-@contextmanager
-def about(key: Key) -> Iterator[None]:
-    """Everything logged inside carries this WeldModel's key."""
-    token = _about.set(key)
-    try:
-        yield
-    finally:
-        _about.reset(token)
+class _WithKey(logging.Filter):
+    """Adds to each record the key of the WeldModel that the work is about."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._key: ContextVar[Key | None] = ContextVar("key", default=None)
 
-class _AddKey(logging.Filter):
+    @contextmanager
+    def about(self, key: Key) -> Iterator[None]:
+        """Everything logged inside carries this key."""
+        token = self._key.set(key)
+        try:
+            yield
+        finally:
+            self._key.reset(token)
+
     def filter(self, record: logging.LogRecord) -> bool:
-        key = _about.get()
+        key = self._key.get()
         if key is not None:
             record.weldmodel = str(key)
         return True
 
 
+with_key = _WithKey()
+
+
+def json_formatter() -> logging.Formatter:
+    """One JSON object a line: time, level, logger, message, and whatever a record carries besides."""
+    return JsonFormatter(
+        ["levelname", "name", "message"], rename_fields={"levelname": "level", "name": "logger"}, timestamp="time"
+    )
+
+
 def log_as_json(level: str) -> None:
     """Write every log record of this level and above to standard error, one JSON object a line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_AddKey())
-    handler.setFormatter(
-        JsonFormatter(
-            ["levelname", "name", "message"],
-            rename_fields={"levelname": "level", "name": "logger"},
-            timestamp="time",
-        )
-    )
+    handler.addFilter(with_key)
+    handler.setFormatter(json_formatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name, least in _QUIETER.items():
         logging.getLogger(name).setLevel(max(least, logging.getLogger().level))

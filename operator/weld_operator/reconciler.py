@@ -197,7 +197,11 @@ class Reconciler:
         body = {
             "apiVersion": WELD_MODEL.api_version,
             "kind": WELD_MODEL.name,
-            "metadata": {"name": subject.name, "namespace": subject.namespace, "uid": subject.uid},
+            "metadata": {
+                "name": subject.name,
+                "namespace": subject.namespace,
+                "resourceVersion": subject.resource_version,
+            },
             "status": decision.status.model_dump(mode="json", exclude_none=True),
         }
         await self._cluster.apply_status(WELD_MODEL, body)

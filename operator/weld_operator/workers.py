@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Protocol
 
 from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster import ClusterError, ConflictError, UnreachableError
 from weld_operator.kinds import Key
-from weld_operator.logs import about
+from weld_operator.logs import with_key
 from weld_operator.metrics import Metrics
-from weld_operator.reconciler import Reconciler
 from weld_operator.work_queue import Backoff, WorkQueue
 
 _log = logging.getLogger(__name__)
@@ -25,15 +25,25 @@ LATER = Backoff(first=1.0, longest=60.0)
 """For what does not go away by itself."""
 
 
+class Reconciles(Protocol):
+    """What the workers do with a key."""
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """Reconcile once; gives the time until the next look, or None when there is nothing to look at any more."""
+
+
 class Workers:
     """The queue of WeldModels, and the work on them."""
 
-    def __init__(self, reconciler: Reconciler, clock: Clock, metrics: Metrics, *, resync: timedelta) -> None:
+    def __init__(self, reconciler: Reconciles, clock: Clock, metrics: Metrics, *, resync: timedelta) -> None:
         self._reconciler = reconciler
         self._clock = clock
         self._metrics = metrics
         self._resync = resync
         self._queue: WorkQueue[Key] = WorkQueue(clock)
+
+    def __len__(self) -> int:
+        return len(self._queue)
 
     def notice(self, key: Key) -> None:
         """Something may have happened to this WeldModel."""
@@ -45,7 +55,7 @@ class Workers:
         while True:
             key = await self._queue.take()
             self._metrics.queue_depth.set(len(self._queue))
-            with about(key):
+            with with_key.about(key):
                 await self._reconcile(key)
 
     async def _reconcile(self, key: Key) -> None:

@@ -48,7 +48,10 @@ class Cluster(Protocol):
         """
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
-        """Server-side apply of the status alone; ConflictError when `metadata.uid` is no longer that of the object."""
+        """Server-side apply of the status alone; ConflictError when the object is gone or has another resourceVersion.
+
+        The API server does not mind the uid here, so that nothing else tells an object from one made anew.
+        """
 
     async def create(self, kind: Kind, body: Object) -> Object:
         """Make an object; ConflictError when there is one of that name."""

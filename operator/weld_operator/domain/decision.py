@@ -167,7 +167,7 @@ def _look_after(
     if subject.spec is not None:
         removal = next_removal(revisions, parse_duration(subject.spec.serving.retire_after))
         if removal is not None:
-            looks.append(max(removal - now, timedelta(0)))
+            looks.append(max(removal - now, SHORTEST_LOOK))
     return min(looks, default=timedelta.max)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -23,6 +23,7 @@ class Subject:
     namespace: str
     uid: str
     generation: int
+    resource_version: str
     status: WeldModelStatus
     spec: WeldModelSpec | None = None
     fault: str = ""
@@ -40,13 +41,14 @@ def subject_of(body: Object) -> Subject:
         namespace=metadata["namespace"],
         uid=metadata["uid"],
         generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
         status=_status(body.get("status", {})),
     )
     try:
         model = parse_weld_model({"metadata": metadata, "spec": body.get("spec", {})})
     except InvalidWeldModelError as error:
-        return Subject(**{**vars(subject), "fault": str(error)})
-    return Subject(**{**vars(subject), "spec": model.spec})
+        return replace(subject, fault=str(error))
+    return replace(subject, spec=model.spec)
 
 
 def _status(body: Object) -> WeldModelStatus:
