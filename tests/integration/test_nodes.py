@@ -346,7 +346,10 @@ async def test_pods_of_a_lost_machine_are_replaced_on_another(nodes: Nodes) -> N
     await available(nodes.api, NAMESPACE, "moves", 1)
     (lost,) = await nodes.pods("app=moves")
     assert lost["spec"]["nodeName"] == "node-1"
+    address = lost["status"]["podIP"]
+    assert await answers(address)
     await nodes.processes["node-1"].kill()
+    await wait_for(lambda: answers(address), lambda found: not found, seconds=10, what="end of the machine's Pods")
     replaced = await wait_for(
         lambda: nodes.pods("app=moves"),
         lambda found: any(ready(one) and one["spec"]["nodeName"] == "node-2" for one in found),
@@ -358,6 +361,17 @@ async def test_pods_of_a_lost_machine_are_replaced_on_another(nodes: Nodes) -> N
     await nodes.is_gone(lost["metadata"]["name"])
     await nodes.processes["node-1"].wait_ready(partial(registered, nodes.api, "node-1"))
     await nodes.api.delete(f"{deployments}/moves")
+
+
+async def answers(address: str) -> bool:
+    """Whether something accepts connections at a Pod's port."""
+    try:
+        _, writer = await asyncio.open_connection(address, 8080)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 async def test_a_node_that_is_stopped_ends_its_processes_in_order(nodes: Nodes) -> None:

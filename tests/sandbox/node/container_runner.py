@@ -110,6 +110,8 @@ class ContainerRunner:
             self._wait(around, "CreateContainerConfigError", str(error))
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
             logger.info("%s: %s waits for the API server: %s", around.key, self.record.name, error)
+        except OSError as error:  # of a folder that a mount needs
+            self._wait(around, "CreateContainerConfigError", str(error))
         return None
 
     async def _back_off(self, around: PodSurroundings, end: Terminated, delay: float) -> None:
@@ -217,5 +219,5 @@ async def _existing(plural: str, names: set[str], around: PodSurroundings) -> di
         path = path_of("v1", plural, around.pod["metadata"]["namespace"], name)
         found = await around.host.api.get_or_none(path)
         if found is not None:
-            entries[name] = {key: value.decode() for key, value in entries_of(found).items()}
+            entries[name] = {key: value.decode(errors="surrogateescape") for key, value in entries_of(found).items()}
     return entries

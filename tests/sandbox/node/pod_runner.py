@@ -130,7 +130,7 @@ class PodRunner:
                 if not self._around.place.address:
                     self._around.place = replace(self._around.place, address=self._host.addresses.take())
                 self._around.volumes = await volumes.make(self._around.place)
-            except (VolumeError, AddressesExhaustedError, ApiError, aiohttp.ClientError, TimeoutError) as error:
+            except (VolumeError, AddressesExhaustedError, ApiError, aiohttp.ClientError, OSError) as error:
                 logger.info("%s waits: %s", self._around.key, error)
                 for runner in [*self._init, *self._containers]:
                     runner.explain_waiting(self._around, str(error))

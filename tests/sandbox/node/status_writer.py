@@ -54,7 +54,7 @@ class StatusWriter:
         try:
             await self._api.patch(self._path, patch, content_type=STRATEGIC)
         except ApiError as error:
-            if error.status in (404, 409):
+            if error.status == 404 or await self._replaced():
                 return False
             logger.warning("%s: the API server refuses the status: %s", self._path, error)
             await asyncio.sleep(RETRY_SECONDS)
@@ -64,3 +64,11 @@ class StatusWriter:
         else:
             self._written = status
         return True
+
+    async def _replaced(self) -> bool:
+        """Whether the API server is known to have no such Pod any more, or another one of its name."""
+        try:
+            found = await self._api.get_or_none(self._path)
+        except (ApiError, aiohttp.ClientError, TimeoutError):
+            return False
+        return found is None or found["metadata"]["uid"] != self._uid
