@@ -2,9 +2,9 @@
 
 skops writes `schema.json`, a tree of nodes that says what to build, and one `.npy` file for each array. It names nodes
 and arrays by memory addresses and stamps each file with the time, so that storing one estimator twice gives different
-bytes. The canonical form numbers nodes and arrays in the order of the tree, writes the schema compactly, and stores
-every file uncompressed with one fixed date: the same estimator gives the same bytes, hence the same digest. Loading
-insists on that form, so an archive has no room for anything that the audit does not see.
+bytes. The canonical form numbers nodes and arrays in the order of the tree, keeps equal arrays once, writes the schema
+compactly, and stores every file uncompressed with one fixed date: the same estimator gives the same bytes, hence the
+same digest. Loading insists on that form, so an archive has no room for anything that the audit does not see.
 """
 
 from __future__ import annotations
@@ -62,16 +62,17 @@ def canonical(archive: Archive) -> bytes:
     Raises BundleError for a tree that `weld_bundle.nodes` does not understand and for arrays that are not there.
     """
     schema: Node = json.loads(json.dumps(archive.schema))
-    new_names: dict[str, str] = {}
+    arrays: dict[bytes, str] = {}
     for number, node in enumerate(iterate(schema), start=1):
         if "__id__" in node:
             node["__id__"] = number
         if "file" in node:
-            if node["file"] not in archive.arrays:
+            content = archive.arrays.get(node["file"]) if isinstance(node["file"], str) else None
+            if content is None:
                 raise BundleError(f"{ESTIMATOR} is broken: the array {node['file']!r} is not in the archive")
-            node["file"] = new_names.setdefault(node["file"], f"{len(new_names) + 1}.npy")
-    arrays = {new: archive.arrays[old] for old, new in new_names.items()}
-    return _write(json.dumps(schema, separators=(",", ":")).encode(), arrays)
+            node["file"] = arrays.setdefault(content, f"{len(arrays) + 1}.npy")
+    schema_file = json.dumps(schema, separators=(",", ":")).encode()
+    return _write({SCHEMA: schema_file, **{name: content for content, name in arrays.items()}})
 
 
 def _read_members(archive: zipfile.ZipFile) -> dict[str, bytes]:
@@ -92,10 +93,10 @@ def _read_members(archive: zipfile.ZipFile) -> dict[str, bytes]:
     return contents
 
 
-def _write(schema: bytes, arrays: Arrays) -> bytes:
+def _write(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in {SCHEMA: schema, **arrays}.items():
+        for name, content in files.items():
             member = zipfile.ZipInfo(name, _EARLIEST_DATE)
             member.create_system = 3  # Unix, wherever it is written
             member.external_attr = 0o644 << 16

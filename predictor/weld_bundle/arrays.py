@@ -27,9 +27,34 @@ def read_array(archive: Archive, node: Node) -> Array:
     content = archive.arrays.get(name) if isinstance(name, str) else None
     if content is None:
         raise BundleError(f"{ESTIMATOR} is broken: the array {name!r} is not in the archive")
+    return _decode(str(name), content)
+
+
+def without_padding(archive: Archive) -> Archive:
+    """The archive with the gaps between an array's fields filled with zeros.
+
+    The nodes of a tree have such gaps, and what memory happened to hold there is stored with them.
+    Raises BundleError as `read_array` does.
+    """
+    return Archive(archive.schema, {name: _clear(name, content) for name, content in archive.arrays.items()})
+
+
+def _clear(name: str, content: bytes) -> bytes:
+    array = _decode(name, content)
+    if array.dtype.names is None:
+        return content
+    cleared = np.zeros(array.shape, array.dtype)
+    for field in array.dtype.names:
+        cleared[field] = array[field]
+    buffer = io.BytesIO()
+    np.save(buffer, cleared, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _decode(name: str, content: bytes) -> Array:
     try:
         _check_size(content)
-        return np.load(io.BytesIO(content), allow_pickle=False)  # type: ignore[no-any-return]  # numpy says Any
+        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
     except (EOFError, KeyError, OverflowError, SyntaxError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise BundleError(f"{ESTIMATOR} is broken: {name} is not an array of numbers: {reason}") from error

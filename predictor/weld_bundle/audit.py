@@ -34,6 +34,7 @@ _TREE_PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredic
 
 _PARTS = frozenset(
     {
+        "sklearn._loss.link.HalfLogitLink",
         "sklearn._loss.link.Interval",
         "sklearn._loss.link.LogitLink",
         "sklearn._loss.loss.ExponentialLoss",

@@ -63,10 +63,11 @@ def _read_file(folder: int, name: str) -> bytes:
         if error.errno == errno.ELOOP:
             raise BundleError(f"{name} is a symbolic link: a bundle's files must be in its folder") from error
         raise BundleError(f"{name} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise BundleError(f"{name} is not a regular file")
+    limit = SIZE_LIMITS[name]
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BundleError(f"{name} is not a regular file")
-        limit = SIZE_LIMITS[name]
         content = file.read(limit + 1)
     if len(content) > limit:
         raise BundleError(f"{name} is larger than the {limit} bytes that are allowed")

@@ -11,6 +11,7 @@ from skops.io.exceptions import UnsupportedTypeException
 
 from weld_api.card import BundleCard
 from weld_bundle.archive import canonical, parse
+from weld_bundle.arrays import without_padding
 from weld_bundle.card_file import write_card
 from weld_bundle.errors import BundleError
 from weld_bundle.loading import load
@@ -33,7 +34,7 @@ def pack(estimator: Any, card: BundleCard, folder: Path) -> str:
 
 def pack_archive(content: bytes, card: BundleCard, folder: Path) -> str:
     """As `pack`, for an estimator that `skops.io.dump` has stored."""
-    contents = {CARD: write_card(card), ESTIMATOR: canonical(parse(content))}
+    contents = {CARD: write_card(card), ESTIMATOR: canonical(without_padding(parse(content)))}
     manifest = Manifest.of(contents).to_bytes()
     digest = sha256(manifest)
     _write_folder({**contents, MANIFEST: manifest}, digest, folder)
