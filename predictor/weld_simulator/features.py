@@ -96,7 +96,8 @@ _REPETITION = np.arange(-6, 7)
 _POINT = np.arange(_POINTS)
 _TAPER = np.hanning(2 * _HALF_WIDTH + 1)[:-1].astype(np.float32)
 _FREQUENCY = (np.arange(_HALF_WIDTH) / (2 * _HALF_WIDTH * _POINT_US)).astype(np.float32)
-_LOW, _HIGH = _FREQUENCY < 4.5, _FREQUENCY > 5.5
+_LOW = slice(0, int(np.searchsorted(_FREQUENCY, 4.5)))
+_HIGH = slice(int(np.searchsorted(_FREQUENCY, 5.5)), None)
 _TAIL = 64
 _TINY = np.float32(10 ** (_LOWEST / 20))
 
@@ -117,7 +118,9 @@ def extract(ascans: Int16) -> Float32:
 
 
 def _extract_rows(ascans: Int16) -> Float32:
-    signal = ascans.astype(np.float32) * np.float32(1 / FULL_SCALE)
+    # Rows lie one after the other from here on: numpy adds up a row in an order that depends on how it lies in memory,
+    # and the last bits depend on that order.
+    signal = ascans.astype(np.float32, order="C") * np.float32(1 / FULL_SCALE)
     analytic = _analytic_signal(signal)
     envelope = np.sqrt(_power(analytic))
     wall = _echo_at(_WALL_START + np.argmax(envelope[:, _WALL_START:_WALL_END], axis=1), envelope, analytic)

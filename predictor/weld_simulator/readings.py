@@ -21,11 +21,11 @@ from weld_simulator.streams import BLOCK, Purpose, stream
 
 Int64: TypeAlias = npt.NDArray[np.int64]
 
-TICK_NS = 100_000_000
-"""The sampling interval: 100 ms."""
+TICK_MS = 100
+"""The sampling interval."""
 
-DELIVERY_NS = 60_000_000
-JITTER_NS = 20_000_000
+DELIVERY_MS = 60
+JITTER_MS = 20
 """Mean of the delivery time, and its standard deviation."""
 
 COMMISSIONED_LEVEL = 0.5
@@ -42,9 +42,9 @@ class Readings:
     sensor: Int64
     """Number of the sensor within its site."""
     sampled_at: Int64
-    """Nanoseconds since 1970: when the tick was, for all of its readings."""
+    """Unix time in milliseconds: when the tick was, for all of its readings."""
     delivered_at: Int64
-    """Nanoseconds since 1970: when the reading arrives, late by a normally distributed time, and never early."""
+    """Unix time in milliseconds: when the reading arrives, late by a normally distributed time, and never early."""
     ascans: Int16
     flaws: Flaws
     """The truth."""
@@ -58,7 +58,7 @@ class Readings:
 def measure(site: Site, tick: int, start: int = 0) -> Iterator[Readings]:
     """The readings of a tick (0, 1, ...), in chunks of at most `BLOCK` sensors.
 
-    `start` is the time of tick 0, in nanoseconds since 1970; it changes nothing but the times.
+    `start` is the time of tick 0, Unix time in milliseconds; it changes nothing but the times.
     """
     for block in site.blocks:
         yield measure_block(site, tick, block, start)
@@ -68,8 +68,8 @@ def measure_block(site: Site, tick: int, block: int, start: int = 0) -> Readings
     """The readings of one block of sensors: the same, whichever other blocks and ticks are simulated."""
     points = slice(block * BLOCK, min((block + 1) * BLOCK, site.size))
     sensors, flaws = site.sensors.take(points), site.flaws.take(points)
-    sampled_at = start + tick * TICK_NS
-    delay = stream(site.seed, Purpose.DELIVERY, block, tick).normal(DELIVERY_NS, JITTER_NS, len(sensors.wall))
+    sampled_at = start + tick * TICK_MS
+    delay = stream(site.seed, Purpose.DELIVERY, block, tick).normal(DELIVERY_MS, JITTER_MS, len(sensors.wall))
     return Readings(
         sensor=np.arange(points.start, points.stop, dtype=np.int64),
         sampled_at=np.full(len(sensors.wall), sampled_at, dtype=np.int64),
