@@ -11,14 +11,14 @@ from collections.abc import Coroutine, Sequence
 from weld_api.quantity import parse_duration
 from weld_operator.adapters.clock import Clock, SystemClock
 from weld_operator.adapters.cluster import Cluster, ClusterError
-from weld_operator.adapters.connection import load_connection
+from weld_operator.adapters.connection import current_credentials, load_connection
 from weld_operator.adapters.fenced_cluster import FencedCluster
 from weld_operator.adapters.health_server import HealthServer
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
 from weld_operator.adapters.lease import Lease, LeaseLostError, LeaseTimes
 from weld_operator.desired.target import Target
-from weld_operator.handlers import Watcher
-from weld_operator.kinds import WELD_MODEL, Key
+from weld_operator.handlers import WATCHED_KINDS, Watcher
+from weld_operator.kinds import WELD_MODEL, Key, Kind
 from weld_operator.metrics import Metrics
 from weld_operator.reconciler import Reconciler
 from weld_operator.settings import OperatorSettings
@@ -30,6 +30,10 @@ LEASE_LOST = 1
 """Exit status after the loss of the Lease."""
 
 FIRST_LOOK_RETRY_SECONDS = 5.0
+
+KINDS_SECONDS = 60.0
+MISSING_KINDS_SECONDS = 3.0
+"""Pause between looks at what kinds the cluster knows, and while one is missing."""
 
 
 async def run(settings: OperatorSettings) -> None:
@@ -51,7 +55,7 @@ async def run(settings: OperatorSettings) -> None:
         def notice(key: Key) -> None:
             loop.call_soon_threadsafe(workers.notice, key)
 
-        watcher = Watcher(connection, settings.namespaces, notice)
+        watcher = Watcher(lambda: current_credentials(connection), settings.namespaces, notice)
         health = HealthServer(
             settings.listen_address,
             settings.http_port,
@@ -59,12 +63,15 @@ async def run(settings: OperatorSettings) -> None:
             ready=lambda: "" if watcher.is_ready else "watching has not begun",
             metrics=metrics,
         )
+        served = await _served_kinds(cluster, frozenset())
         watcher.start()
+        noticing = asyncio.create_task(_notice_kinds(served, cluster, clock, watcher), name="kinds")
         await health.start()
         _log.info("Listening on %s:%d", settings.listen_address, health.port)
         try:
             await _lead_until(stopped, _lead(settings, cluster, lease, workers, clock))
         finally:
+            noticing.cancel()
             watcher.stop()
             await lease.release()
             await health.stop()
@@ -103,6 +110,25 @@ async def _keep(lease: Lease) -> None:
         _log.critical("Not leading any more, ending at once: %s", error)
         logging.shutdown()
         os._exit(LEASE_LOST)
+
+
+async def _notice_kinds(served: frozenset[Kind], cluster: Cluster, clock: Clock, watcher: Watcher) -> None:
+    """Watch what KServe or the Gateway API bring when they are installed after the operator."""
+    while True:
+        await clock.sleep(KINDS_SECONDS if len(served) == len(WATCHED_KINDS) else MISSING_KINDS_SECONDS)
+        before, served = served, await _served_kinds(cluster, served)
+        if served - before:
+            _log.info("The cluster knows more than before: %s", ", ".join(kind.name for kind in served - before))
+            watcher.restart()
+
+
+async def _served_kinds(cluster: Cluster, before: frozenset[Kind]) -> frozenset[Kind]:
+    """The kinds that can be watched now; as before when the cluster does not answer."""
+    try:
+        return frozenset([kind for kind in WATCHED_KINDS if await cluster.serves(kind)])
+    except ClusterError as error:
+        _log.warning("The cluster does not tell what it knows: %s", error)
+        return before
 
 
 async def _notice_all(namespaces: Sequence[str], cluster: Cluster, workers: Workers, clock: Clock) -> None:

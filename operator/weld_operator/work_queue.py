@@ -90,7 +90,7 @@ class WorkQueue(Generic[K]):
         # Chance only spreads retries; nobody gains by guessing it.
         self._chance = chance or random.Random()
         self._schedule: Schedule[K] = Schedule()
-        self._failures: dict[K, int] = {}
+        self._failures: dict[K, tuple[Backoff, int]] = {}
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -102,9 +102,11 @@ class WorkQueue(Generic[K]):
         self._changed.set()
 
     def add_after_failure(self, key: K, backoff: Backoff) -> None:
-        """Work on the key again, the later the more often it failed in a row."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
+        """Work on the key again, the later the more often it failed in a row with the same back-off."""
+        before, failures = self._failures.get(key, (backoff, 0))
+        if before != backoff:
+            failures = 0
+        self._failures[key] = (backoff, failures + 1)
         self.add(key, backoff.delay(failures, self._chance.random()))
 
     def forget_failures(self, key: K) -> None:

@@ -22,7 +22,7 @@ SOON = Backoff(first=0.2, longest=3.0)
 """For a cluster that does not answer: when it is back, so is the desired state, within seconds."""
 
 LATER = Backoff(first=1.0, longest=60.0)
-"""For what does not go away by itself."""
+"""For what does not go away by itself, though an API server that starts denies rights that it has not read yet."""
 
 
 class Reconciles(Protocol):

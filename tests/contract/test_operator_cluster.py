@@ -86,6 +86,9 @@ async def test_what_is_not_there_is_none(cluster: Cluster) -> None:
 
 
 async def test_an_unknown_kind_is_told_from_a_missing_object(cluster: Cluster) -> None:
+    assert not await cluster.serves(NOWHERE)
+    assert await cluster.serves(WELD_MODEL)
+    assert await cluster.serves(EVENT)
     with pytest.raises(NotServedError, match="Nothing"):
         await cluster.get(NOWHERE, NAMESPACE, "x")
     with pytest.raises(NotServedError):

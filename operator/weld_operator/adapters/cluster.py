@@ -35,6 +35,9 @@ class NotServedError(ClusterError):
 class Cluster(Protocol):
     """Reads are consistent: they show every write that was acknowledged before. Each may raise any ClusterError."""
 
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the cluster knows this kind of object."""
+
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The object, or None when there is none of that name."""
 

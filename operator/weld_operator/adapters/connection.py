@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
@@ -10,6 +11,33 @@ from kubernetes.aio.client import Configuration
 
 class NoConnectionError(Exception):
     """No usable address or credentials; the text is one sentence."""
+
+
+class Credentials(NamedTuple):
+    """Where the API server is and what it is shown, at one moment; paths are of PEM files."""
+
+    server: str
+    authority: str | None
+    is_verified: bool
+    scheme: str
+    token: str
+    certificate: str | None
+    private_key: str | None
+
+
+async def current_credentials(connection: Configuration) -> Credentials:
+    """What the connection uses now; a token's file is read again when it is old."""
+    authorization = await connection.get_api_key_with_prefix("BearerToken", alias="authorization")
+    scheme, _, token = (authorization or "").rpartition(" ")
+    return Credentials(
+        server=connection.host,
+        authority=connection.ssl_ca_cert,
+        is_verified=connection.verify_ssl,
+        scheme=scheme,
+        token=token,
+        certificate=connection.cert_file,
+        private_key=connection.key_file,
+    )
 
 
 async def load_connection(kubeconfig: Path | None) -> Configuration:

@@ -16,6 +16,9 @@ class FencedCluster(Cluster):
         self._cluster = cluster
         self._lease = lease
 
+    async def serves(self, kind: Kind) -> bool:
+        return await self._cluster.serves(kind)
+
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return await self._cluster.get(kind, namespace, name)
 

@@ -50,6 +50,13 @@ class KubernetesCluster(Cluster):
     async def close(self) -> None:
         await self._client.close()
 
+    async def serves(self, kind: Kind) -> bool:
+        try:
+            answer = await self._call(kind, "GET", _group_path(kind))
+        except NotServedError:
+            return False
+        return any(resource["name"] == kind.plural for resource in answer["resources"])
+
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         try:
             return await self._call(kind, "GET", _path(kind, namespace, name))
@@ -129,10 +136,13 @@ class _NotFoundError(ClusterError):
     """There is no object of that name."""
 
 
+def _group_path(kind: Kind) -> str:
+    return f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
+
+
 def _path(kind: Kind, namespace: str | None, name: str = "", subresource: str = "") -> str:
-    root = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
     where = f"/namespaces/{namespace}" if namespace is not None else ""
-    return "/".join(filter(None, (f"{root}{where}/{kind.plural}", name, subresource)))
+    return "/".join(filter(None, (f"{_group_path(kind)}{where}/{kind.plural}", name, subresource)))
 
 
 def _explained(kind: Kind, method: str, path: str, error: ApiException) -> ClusterError:

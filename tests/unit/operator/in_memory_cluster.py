@@ -46,6 +46,9 @@ class InMemoryCluster(Cluster):
         """What somebody else deletes."""
         self.objects.pop((kind, namespace, name), None)
 
+    async def serves(self, kind: Kind) -> bool:
+        return kind not in self.unserved
+
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         self._check_served(kind)
         return copy.deepcopy(self.objects.get((kind, namespace, name)))
