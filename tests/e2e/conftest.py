@@ -1,7 +1,7 @@
 """The rig, with bundles behind `pvc://bundles/`, shared by all end-to-end tests of a session."""
 
 import asyncio
-import sys
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,7 +33,6 @@ async def readings() -> Readings:
 @pytest.fixture(scope="session")
 async def rig(tmp_path_factory: pytest.TempPathFactory, trained: dict[str, tuple[Path, str]]) -> AsyncIterator[Rig]:
     async with await Rig.start(tmp_path_factory.mktemp("rig")) as running:
-        print(f"resource definitions of KServe and the Gateway API: {running.schemas}", file=sys.stderr)
         for folder, _ in trained.values():
-            (running.bundles / folder.name).symlink_to(folder)
+            shutil.copytree(folder, running.bundles / folder.name)
         yield running

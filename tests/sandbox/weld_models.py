@@ -51,12 +51,14 @@ class WeldModelInRig:
         return next((entry for entry in conditions if entry["type"] == kind), {})
 
     async def until_stable(self, version: str, *, alone: bool = False) -> Object:
-        """Wait until this version answers, and with `alone` until no other revision is left."""
+        """Wait until this version answers with all its replicas, and with `alone` until no other revision is left."""
 
         def serves(body: Object) -> bool:
             status = body["status"]
-            answers = (status.get("stable") or {}).get("version") == version and is_true(body, "Serving")
-            return answers and (not alone or len(status["revisions"]) == 1)
+            if (status.get("stable") or {}).get("version") != version or not is_true(body, "Serving"):
+                return False
+            complete = status["replicas"]["ready"] >= status["replicas"]["desired"] > 0
+            return complete and (not alone or len(status["revisions"]) == 1)
 
         return await wait_for(self.body, serves, seconds=SERVES_WITHIN_SECONDS, what=f"version {version} serving")
 
