@@ -7,13 +7,17 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import skops.io
+from sklearn.neighbors import KNeighborsClassifier
 
 from tests.sandbox.kube_api import Object
 from tests.sandbox.rig import Rig, is_true
 from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
 from tests.sandbox.weld_models import INFERENCE_SERVICES, WeldModelInRig, bundle_folder
+from weld_simulator.features import FEATURES
 
 Trained = dict[str, tuple[Path, str]]
 
@@ -45,6 +49,14 @@ def _put_a_pickle_in_its_place(folder: Path) -> None:
     _sign_again(folder)
 
 
+def _put_another_type_in_its_place(folder: Path) -> None:
+    """A fitted estimator of scikit-learn's that is off the allow-list."""
+    points = np.random.default_rng(1).normal(size=(20, len(FEATURES)))
+    estimator = KNeighborsClassifier(3).fit(points, np.arange(20) % 2)
+    skops.io.dump(estimator, folder / "estimator.skops")
+    _sign_again(folder)
+
+
 def _sign_again(folder: Path) -> None:
     """Make the manifest fit the files, as an insider could."""
     manifest: Object = json.loads((folder / "manifest.json").read_text())
@@ -58,6 +70,7 @@ BAD: dict[str, tuple[Callable[[Path], None] | None, dict[str, str], str]] = {
     "altered byte": (_alter_a_byte, {}, "estimator.skops"),
     "surplus pickle": (_add_a_pickle, {}, "estimator.pkl"),
     "pickle inside": (_put_a_pickle_in_its_place, {}, "pickle"),
+    "unknown type": (_put_another_type_in_its_place, {}, "KNeighborsClassifier"),
     "wrong digest": (None, {"sha256": "ab" * 32}, "digest"),
     "missing folder": (None, {"uri": "pvc://bundles/nowhere"}, "nowhere"),
     "missing claim": (None, {"uri": "pvc://no-such-claim/weld"}, "no-such-claim"),
