@@ -55,7 +55,8 @@ _COME_AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 def answer_fault(error: Exception) -> Response:
     """The answer to one of `FAULTS`."""
-    return error_response(STATUS[type(error)], str(error))
+    status = next(status for fault, status in STATUS.items() if isinstance(error, fault))
+    return error_response(status, str(error))
 
 
 def error_response(status: int, sentence: str) -> Response:

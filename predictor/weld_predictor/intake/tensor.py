@@ -35,8 +35,9 @@ def decode(tensor: WireTensor) -> NDArray[Any]:
     """The tensor's values in its shape: float32, int64, or bytes of fixed width.
 
     JSON's `null` stands for a missing FP32 value and becomes NaN; an FP32 value beyond float32 becomes an infinity.
-    Binary values are viewed, not copied. Raises RequestError unless the values are as many as the shape says
-    and of the tensor's data type. The caller has bounded the shape.
+    Binary numbers are viewed, and copied only where they are not aligned. The caller has bounded the shape.
+
+    Raises RequestError unless the values are as many as the shape says and of the tensor's data type.
     """
     expected = math.prod(tensor.shape)
     if isinstance(tensor.values, memoryview):
@@ -55,7 +56,8 @@ def _from_binary(tensor: WireTensor, raw: memoryview, expected: int) -> NDArray[
             f"tensor {tensor.name!r}: {len(raw)} bytes came, expected {expected * dtype.itemsize} "
             f"for {tensor.datatype} {shape_text(tensor.shape)}"
         )
-    return np.frombuffer(raw, dtype)
+    # After the JSON the bytes may start anywhere, and compiled estimators refuse numbers that are not aligned.
+    return np.require(np.frombuffer(raw, dtype), requirements=["ALIGNED"])
 
 
 def _flat(tensor: WireTensor, data: list[Any]) -> list[Any]:

@@ -70,6 +70,13 @@ def test_any_features_come_through_in_binary_bit_for_bit(features: np.ndarray) -
     assert taken.features.tobytes() == features.tobytes()
 
 
+@pytest.mark.parametrize("padding", range(8))
+def test_features_are_aligned_wherever_they_start_in_the_body(padding: int) -> None:
+    taken = take(binary_body(readings(2, FEATURES), id="x" * padding))
+    assert taken.features.flags.aligned
+    assert taken.sampled_at.flags.aligned
+
+
 def test_null_in_json_is_a_missing_feature() -> None:
     tensors = json_tensors(readings(1, FEATURES))
     tensors[0]["data"] = [0.5, None, 1]
