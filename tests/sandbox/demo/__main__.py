@@ -62,7 +62,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="weldserve-demo-"))
     try:
         complete = asyncio.run(run(folder, keep=arguments.keep, stream_seconds=arguments.seconds))
-    except (ToolError, ProcessError, WaitError) as error:
+    except (ToolError, ProcessError, WaitError, RuntimeError) as error:
         print(f"the demonstration failed: {error}\nlogs: {folder}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
