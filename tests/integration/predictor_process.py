@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
+from threadpoolctl import threadpool_limits
 
 from weld_api.card import BundleCard, Evaluation, ModelInput
 from weld_bundle.packing import pack
