@@ -18,8 +18,8 @@ from weld_operator.kinds import Kind, Object
 FIGHT_APPLIES = 10
 FIGHT_SECONDS = 60.0
 
-Place = tuple[Kind, str, str]
-"""Kind, namespace and name."""
+Place = tuple[Kind, str]
+"""Kind and name; all are in the WeldModel's namespace."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Memory:
 
 
 class AppliedObjects:
-    """What was applied last, of every object. Times are in seconds of a clock that does not go back."""
+    """What was applied last of one WeldModel's objects. Times are in seconds of a clock that does not go back."""
 
     def __init__(self) -> None:
         self._memory: dict[Place, _Memory] = {}
@@ -56,6 +56,23 @@ class AppliedObjects:
             return False
         return now - memory.corrected_at[0] < FIGHT_SECONDS
 
+    def undone(self, kind: Kind, wanted: Object, live: Object | None, result: Object) -> str | None:
+        """Whether this apply, with this result, put right what somebody else did since the one before.
+
+        Gives what identifies the object as it was found, or as it was before it went; None when nothing was undone.
+        """
+        memory = self._memory.get(_place(kind, wanted))
+        if memory is None or memory.wanted != _digest(wanted):
+            return None
+        if live is None:
+            return memory.uid
+        before, after = live["metadata"], result["metadata"]
+        # Not the resourceVersion, which moves with each status.
+        is_same_spec = before.get("generation", 0) == after.get("generation", 0)
+        if is_same_spec and _has_metadata(before, wanted["metadata"]):
+            return None
+        return f"{before['uid']} {before['resourceVersion']}"
+
     def remember(self, kind: Kind, wanted: Object, result: Object, now: float) -> None:
         """Note an apply and its result."""
         about = result["metadata"]
@@ -67,13 +84,13 @@ class AppliedObjects:
             memory.corrected_at.extend((*before.corrected_at, now))
         self._memory[place] = memory
 
-    def forget(self, kind: Kind, namespace: str, name: str) -> None:
+    def forget(self, kind: Kind, name: str) -> None:
         """The object is not wanted any more."""
-        self._memory.pop((kind, namespace, name), None)
+        self._memory.pop((kind, name), None)
 
 
 def _place(kind: Kind, body: Object) -> Place:
-    return kind, body["metadata"]["namespace"], body["metadata"]["name"]
+    return kind, body["metadata"]["name"]
 
 
 def _digest(body: Object) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from weld_operator.kinds import Key
@@ -44,11 +42,11 @@ class Metrics:
     def set_phase(self, key: Key, phase: str | None) -> None:
         """The phase of a WeldModel; None when it is gone."""
         before = self._phases.pop(key, None)
+        if before is not None:
+            self._weld_models.labels(before).dec()
         if phase is not None:
             self._phases[key] = phase
-        tally = Tally(self._phases.values())
-        for each in filter(None, {before, phase}):
-            self._weld_models.labels(each).set(tally[each])
+            self._weld_models.labels(phase).inc()
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

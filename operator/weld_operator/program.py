@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 
 from weld_api.quantity import parse_duration
 from weld_operator.adapters.clock import Clock, SystemClock
@@ -43,105 +43,113 @@ async def run(settings: OperatorSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     connection = await load_connection(settings.kubeconfig)
-    clock = SystemClock()
-    metrics = Metrics()
     async with KubernetesCluster(connection) as cluster:
-        target = Target(settings.gateway_namespace, settings.gateway_name, settings.domain, settings.runtime)
-        lease = _lease(settings, cluster, clock)
-        metrics.leader.set_function(lambda: float(lease.is_held))
-        reconciler = Reconciler(FencedCluster(cluster, lease), clock, target, metrics)
-        workers = Workers(reconciler, clock, metrics, resync=parse_duration(settings.resync))
+        program = _Program(settings, cluster)
 
         def notice(key: Key) -> None:
-            loop.call_soon_threadsafe(workers.notice, key)
+            loop.call_soon_threadsafe(program.workers.notice, key)
 
         watcher = Watcher(lambda: current_credentials(connection), settings.namespaces, notice)
+        await program.run_until(stopped, watcher)
+
+
+class _Program:
+    """The parts of the process, once there is a cluster."""
+
+    def __init__(self, settings: OperatorSettings, cluster: Cluster) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._clock = SystemClock()
+        self._metrics = Metrics()
+        self._lease = _lease(settings, cluster, self._clock)
+        self._metrics.leader.set_function(lambda: float(self._lease.is_held))
+        target = Target(settings.gateway_namespace, settings.gateway_name, settings.domain, settings.runtime)
+        reconciler = Reconciler(FencedCluster(cluster, self._lease), self._clock, target, self._metrics)
+        self.workers = Workers(reconciler, self._clock, self._metrics, resync=parse_duration(settings.resync))
+
+    async def run_until(self, stopped: asyncio.Event, watcher: Watcher) -> None:
+        """Watch, answer for its health, wait for the Lease and work while it is held; give it back at the end."""
         health = HealthServer(
-            settings.listen_address,
-            settings.http_port,
+            self._settings.listen_address,
+            self._settings.http_port,
             healthy=lambda: "" if watcher.is_alive else "nothing is watched",
             ready=lambda: "" if watcher.is_ready else "watching has not begun",
-            metrics=metrics,
+            metrics=self._metrics,
         )
-        served = await _served_kinds(cluster, frozenset())
-        watcher.start()
-        noticing = asyncio.create_task(_notice_kinds(served, cluster, clock, watcher), name="kinds")
         await health.start()
-        _log.info("Listening on %s:%d", settings.listen_address, health.port)
+        _log.info("Listening on %s:%d", self._settings.listen_address, health.port)
+        # Looked at before kopf does, so that whatever it misses is noticed.
+        served = await self._served_kinds(frozenset())
+        watcher.start()
         try:
-            await _lead_until(stopped, _lead(settings, cluster, lease, workers, clock))
+            await _run_both_until(stopped, self._lead(), self._notice_kinds(served, watcher))
         finally:
-            noticing.cancel()
             watcher.stop()
-            await lease.release()
+            await self._lease.release()
             await health.stop()
             _log.info("Stopped")
 
+    async def _lead(self) -> None:
+        """Wait for the Lease, then work as long as it is held."""
+        _log.info("Waiting for the Lease as %s", self._settings.identity)
+        await self._lease.acquire()
+        _log.info("Leading")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_lease(), name="lease")
+            tasks.create_task(self._notice_all(), name="first look")
+            for number in range(self._settings.workers):
+                tasks.create_task(self.workers.work(), name=f"worker {number}")
 
-async def _lead_until(stopped: asyncio.Event, leading: Coroutine[None, None, None]) -> None:
-    """Run `leading` until it ends by itself, on an error, or until it is stopped."""
-    leader = asyncio.create_task(leading, name="leader")
-    stopping = asyncio.create_task(stopped.wait(), name="signal")
-    await asyncio.wait({leader, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    leader.cancel()
-    await asyncio.wait({leader})
-    if not leader.cancelled():
-        leader.result()
-
-
-async def _lead(settings: OperatorSettings, cluster: Cluster, lease: Lease, workers: Workers, clock: Clock) -> None:
-    """Wait for the Lease, then work as long as it is held."""
-    _log.info("Waiting for Lease %s/%s as %s", settings.lease_namespace, settings.lease_name, settings.identity)
-    await lease.acquire()
-    _log.info("Leading")
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_keep(lease), name="lease")
-        tasks.create_task(_notice_all(settings.namespaces, cluster, workers, clock), name="first look")
-        for number in range(settings.workers):
-            tasks.create_task(workers.work(), name=f"worker {number}")
-
-
-async def _keep(lease: Lease) -> None:
-    try:
-        await lease.keep()
-    except LeaseLostError as error:
-        # Another replica may lead already: no write of this one, not even one under way, may come after its first.
-        _log.critical("Not leading any more, ending at once: %s", error)
-        logging.shutdown()
-        os._exit(LEASE_LOST)
-
-
-async def _notice_kinds(served: frozenset[Kind], cluster: Cluster, clock: Clock, watcher: Watcher) -> None:
-    """Watch what KServe or the Gateway API bring when they are installed after the operator."""
-    while True:
-        await clock.sleep(KINDS_SECONDS if len(served) == len(WATCHED_KINDS) else MISSING_KINDS_SECONDS)
-        before, served = served, await _served_kinds(cluster, served)
-        if served - before:
-            _log.info("The cluster knows more than before: %s", ", ".join(kind.name for kind in served - before))
-            watcher.restart()
-
-
-async def _served_kinds(cluster: Cluster, before: frozenset[Kind]) -> frozenset[Kind]:
-    """The kinds that can be watched now; as before when the cluster does not answer."""
-    try:
-        return frozenset([kind for kind in WATCHED_KINDS if await cluster.serves(kind)])
-    except ClusterError as error:
-        _log.warning("The cluster does not tell what it knows: %s", error)
-        return before
-
-
-async def _notice_all(namespaces: Sequence[str], cluster: Cluster, workers: Workers, clock: Clock) -> None:
-    """Look at every WeldModel once: what the leader before left half done is not told by any event."""
-    remaining: list[str | None] = list(namespaces) or [None]
-    while remaining:
+    async def _keep_lease(self) -> None:
         try:
-            for body in await cluster.list(WELD_MODEL, remaining[0], {}):
-                workers.notice(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
-            del remaining[0]
+            await self._lease.keep()
+        except LeaseLostError as error:
+            # Another replica may lead already: no write of this one, not even one under way, may come after its first.
+            _log.critical("Not leading any more, ending at once: %s", error)
+            logging.shutdown()
+            os._exit(LEASE_LOST)
+
+    async def _notice_all(self) -> None:
+        """Look at every WeldModel once: what the leader before left half done is not told by any event."""
+        remaining: list[str | None] = list(self._settings.namespaces) or [None]
+        while remaining:
+            try:
+                for body in await self._cluster.list(WELD_MODEL, remaining[0], {}):
+                    self.workers.notice(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
+                del remaining[0]
+            except ClusterError as error:
+                _log.warning("WeldModels cannot be listed, will be tried again: %s", error)
+                await self._clock.sleep(FIRST_LOOK_RETRY_SECONDS)
+
+    async def _notice_kinds(self, served: frozenset[Kind], watcher: Watcher) -> None:
+        """Watch what KServe or the Gateway API bring when they are installed after the operator."""
+        while True:
+            await self._clock.sleep(KINDS_SECONDS if len(served) == len(WATCHED_KINDS) else MISSING_KINDS_SECONDS)
+            before, served = served, await self._served_kinds(served)
+            if served - before:
+                _log.info("The cluster knows more than before: %s", ", ".join(kind.name for kind in served - before))
+                watcher.restart()
+
+    async def _served_kinds(self, before: frozenset[Kind]) -> frozenset[Kind]:
+        """The kinds that can be watched now; as before when the cluster does not answer."""
+        try:
+            return frozenset([kind for kind in WATCHED_KINDS if await self._cluster.serves(kind)])
         except ClusterError as error:
-            _log.warning("WeldModels cannot be listed, will be tried again: %s", error)
-            await clock.sleep(FIRST_LOOK_RETRY_SECONDS)
+            _log.warning("The cluster does not tell what it knows: %s", error)
+            return before
+
+
+async def _run_both_until(stopped: asyncio.Event, *endless: Coroutine[None, None, None]) -> None:
+    """Run these until one ends, which is an error, or until it is stopped."""
+    tasks = {asyncio.create_task(each) for each in endless}
+    stopping = asyncio.create_task(stopped.wait(), name="signal")
+    await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (*tasks, stopping):
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 def _lease(settings: OperatorSettings, cluster: Cluster, clock: Clock) -> Lease:

@@ -18,6 +18,7 @@ from weld_operator.desired.target import Target
 from weld_operator.domain.decision import Decision, decide
 from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
 from weld_operator.domain.revisions import stable
+from weld_operator.domain.stories import Story, restored
 from weld_operator.domain.subject import Subject, subject_of
 from weld_operator.drift import AppliedObjects
 from weld_operator.kinds import (
@@ -57,7 +58,7 @@ class Reconciler:
         self._clock = clock
         self._target = target
         self._metrics = metrics
-        self._applied = AppliedObjects()
+        self._applied: dict[Key, AppliedObjects] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Look at one WeldModel; gives the time until it wants to be looked at again; None when it is gone.
@@ -68,14 +69,15 @@ class Reconciler:
         if body is None or _is_going(body):
             # Whatever belongs to it goes with it: that is the garbage collector's work.
             self._metrics.set_phase(key, None)
+            self._applied.pop(key, None)
             return None
         subject = subject_of(body)
         live, seen = await self._look(subject)
         decision = self._decide(subject, seen)
-        obstacles = await self._write_objects(subject, decision, live)
+        obstacles, stories = await self._write_objects(subject, decision, live)
         if obstacles:
             decision = self._decide(subject, replace(seen, obstacles=(*seen.obstacles, *obstacles)))
-        await self._tell(subject, decision)
+        await self._tell(subject, (*stories, *decision.stories))
         await self._write_status(subject, decision)
         await self._delete_surplus(subject, decision, live)
         self._metrics.set_phase(key, decision.status.phase)
@@ -136,25 +138,34 @@ class Reconciler:
         pods = await self._cluster.list(POD, service["metadata"]["namespace"], pod_labels(name))
         return replace(revision, pods=tuple(sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))))
 
-    async def _write_objects(self, subject: Subject, decision: Decision, live: Live) -> tuple[Obstacle, ...]:
-        """Apply what differs; gives what could not be written, and why."""
-        wanted = desired_objects(subject, decision, self._target)
-        obstacles = [await self._write_object(kind, body, live) for kind, body in wanted]
-        return tuple(obstacle for obstacle in obstacles if obstacle is not None)
+    async def _write_objects(
+        self, subject: Subject, decision: Decision, live: Live
+    ) -> tuple[list[Obstacle], list[Story]]:
+        """Apply what differs; gives what could not be written, and what somebody else had undone."""
+        obstacles: list[Obstacle] = []
+        stories: list[Story] = []
+        for kind, body in desired_objects(subject, decision, self._target):
+            match await self._write_object(subject, kind, body, live[kind].get(body["metadata"]["name"])):
+                case Obstacle() as obstacle:
+                    obstacles.append(obstacle)
+                case Story() as story:
+                    stories.append(story)
+        return obstacles, stories
 
-    async def _write_object(self, kind: Kind, body: Object, live: Live) -> Obstacle | None:
-        name = body["metadata"]["name"]
-        there = live[kind].get(name)
+    async def _write_object(
+        self, subject: Subject, kind: Kind, body: Object, there: Object | None
+    ) -> Obstacle | Story | None:
+        """Apply one object if it is not known to be as wanted."""
+        applied = self._applied.setdefault(subject.key, AppliedObjects())
         if there is not None and _is_going(there):
             return None  # it can be made anew once it is gone
-        if not self._applied.must_apply(kind, body, there):
+        if not applied.must_apply(kind, body, there):
             return None
-        what = f"{kind} {name}"
-        if self._applied.is_contested(kind, body, self._clock.monotonic()):
+        what = f"{kind} {body['metadata']['name']}"
+        if applied.is_contested(kind, body, self._clock.monotonic()):
             self._metrics.contested.labels(kind.name).inc()
-            return Obstacle(
-                "Contested", f"{what} is changed again and again by somebody else; it is left alone a while"
-            )
+            message = f"{what} is changed again and again by somebody else; it is left alone for a while"
+            return Obstacle("Contested", message)
         try:
             if there is None and await self._is_taken(kind, body):
                 return Obstacle("NameTaken", f"{what} exists and does not belong to this WeldModel")
@@ -164,9 +175,10 @@ class Reconciler:
         except RefusedError as error:
             return Obstacle(f"{kind}Refused", f"{what} was refused: {error}")
         self._metrics.writes.labels(kind.name, "apply").inc()
-        self._applied.remember(kind, body, result, self._clock.monotonic())
         _log.info("%s %s", "Made" if there is None else "Applied", what)
-        return None
+        former = applied.undone(kind, body, there, result)
+        applied.remember(kind, body, result, self._clock.monotonic())
+        return None if former is None else restored(subject, what, former)
 
     async def _is_taken(self, kind: Kind, body: Object) -> bool:
         """Whether the name belongs to an object of somebody else, which must not be taken over."""
@@ -179,12 +191,11 @@ class Reconciler:
         ours = about["ownerReferences"][0]["uid"]
         return all(owner["uid"] != ours for owner in there["metadata"].get("ownerReferences", []))
 
-    async def _tell(self, subject: Subject, decision: Decision) -> None:
+    async def _tell(self, subject: Subject, stories: Iterable[Story]) -> None:
         """Post the Events; one that exists was posted before a crash."""
-        for story in decision.stories:
-            _log.log(
-                logging.WARNING if story.type == "Warning" else logging.INFO, "%s: %s", story.reason, story.message
-            )
+        for story in stories:
+            level = logging.WARNING if story.type == "Warning" else logging.INFO
+            _log.log(level, "%s: %s", story.reason, story.message)
             try:
                 await self._cluster.create(EVENT, event(subject, story, self._clock.now()))
             except (ConflictError, RefusedError) as error:
@@ -217,7 +228,7 @@ class Reconciler:
                     continue
                 await self._cluster.delete(kind, subject.namespace, name, body["metadata"]["uid"])
                 self._metrics.writes.labels(kind.name, "delete").inc()
-                self._applied.forget(kind, subject.namespace, name)
+                self._applied[subject.key].forget(kind, name)
                 _log.info("Deleted %s %s", kind, name)
 
 

@@ -60,7 +60,7 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until this replica leads."""
-        while not await self._tried(self._take):
+        while not await self.take():
             await self._clock.sleep(self._times.retry)
 
     async def keep(self) -> None:
@@ -68,9 +68,17 @@ class Lease:
         while True:
             await self._clock.sleep(self._times.retry)
             was_held = self.is_held
-            await self._tried(self._renew)
+            await self.renew()
             if was_held and not self.is_held:
                 _log.error("The Lease has not been renewed in time: nothing is written until it is")
+
+    async def take(self) -> bool:
+        """Take the Lease if nobody holds it or its holder is silent; whether this replica leads then."""
+        return await self._tried(self._take)
+
+    async def renew(self) -> bool:
+        """Renew the Lease, and say whether that succeeded. Raises LeaseLostError once somebody else holds it."""
+        return await self._tried(self._renew)
 
     async def release(self) -> None:
         """Let another replica lead at once; a failure only makes it wait for the Lease's end."""
@@ -103,7 +111,6 @@ class Lease:
         return is_ours
 
     async def _take(self) -> bool:
-        """Take the Lease if nobody holds it, or if its holder has not renewed it for its duration."""
         current = await self._current()
         if current is not None and not self._may_take():
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from weld_api.names import FIELD_MANAGER
-from weld_operator.domain.decision import Story
+from weld_operator.domain.stories import Story
 from weld_operator.domain.subject import Subject
 from weld_operator.kinds import EVENT, WELD_MODEL, Object
 

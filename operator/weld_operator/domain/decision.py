@@ -7,17 +7,15 @@ writes are the same, and its events have the same names.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
 
 from weld_api.names import revision_name
 from weld_api.quantity import parse_duration
 from weld_api.spec import WeldModelSpec
-from weld_api.status import BundleReference, Condition, Replicas, Revision, WeldModelStatus
+from weld_api.status import BundleReference, Replicas, WeldModelStatus
 from weld_operator.domain import conditions
 from weld_operator.domain.observation import Observation
 from weld_operator.domain.revisions import (
@@ -29,6 +27,7 @@ from weld_operator.domain.revisions import (
     pending,
     stable,
 )
+from weld_operator.domain.stories import Story, tell
 from weld_operator.domain.subject import Subject
 
 SHORTEST_LOOK = timedelta(seconds=2)
@@ -52,16 +51,6 @@ class Backend:
 
     revision: str
     weight: int
-
-
-@dataclass(frozen=True)
-class Story:
-    """Something that happened, to be told as an Event. Equal happenings have equal identities."""
-
-    type: Literal["Normal", "Warning"]
-    reason: str
-    message: str
-    identity: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +81,7 @@ def decide(subject: Subject, observation: Observation, url: str, now: datetime) 
         desired=tuple(_desired(revisions)),
         kept=frozenset(each.name for each in revisions),
         backends=() if answering is None else (Backend(answering.name, 100),),
-        stories=tuple(_stories(subject, status)),
+        stories=tuple(tell(subject, status)),
         look_after=_look_after(subject, revisions, observation, status, now),
     )
 
@@ -173,56 +162,3 @@ def _look_after(
 
 def _pace(waited: timedelta) -> timedelta:
     return min(max(SHORTEST_LOOK, waited / 10), LONGEST_LOOK)
-
-
-def _stories(subject: Subject, after: WeldModelStatus) -> Iterator[Story]:
-    before = subject.status
-    known = {each.name: each for each in before.revisions}
-    for revision in after.revisions:
-        yield from _stories_of(subject, known.get(revision.name), revision, stable(before.revisions))
-    for revision in before.revisions:
-        if all(each.name != revision.name for each in after.revisions):
-            message = f"Version {revision.version} ({revision.name}) is removed"
-            yield _story(subject, "Normal", "RevisionRemoved", message, revision)
-    for condition in after.conditions:
-        yield from _stories_of_condition(subject, condition)
-
-
-def _stories_of(
-    subject: Subject, before: Revision | None, after: Revision, answered: Revision | None
-) -> Iterator[Story]:
-    if before is not None and before.phase == after.phase:
-        return
-    if after.phase == "Pending":
-        message = f"Version {after.version} is on its way as {after.name}"
-        yield _story(subject, "Normal", "RevisionStarting", message, after)
-    if after.phase == "Stable":
-        instead = f", instead of version {answered.version}" if answered is not None else ""
-        message = f"Version {after.version} ({after.name}) answers{instead}"
-        yield _story(subject, "Normal", "RevisionPromoted", message, after)
-
-
-def _story(
-    subject: Subject, kind: Literal["Normal", "Warning"], reason: str, message: str, revision: Revision
-) -> Story:
-    earlier = next((each for each in subject.status.revisions if each.name == revision.name), None)
-    moment = "" if earlier is None else earlier.since.isoformat()
-    return Story(kind, reason, message, _identity(subject, reason, revision.name, moment))
-
-
-def _stories_of_condition(subject: Subject, after: Condition) -> Iterator[Story]:
-    """A condition that became False, changed its reason while False, or became True again."""
-    before = next((each for each in subject.status.conditions if each.type == after.type), None)
-    if before is not None and (before.status, before.reason) == (after.status, after.reason):
-        return
-    moment = "" if before is None else f"{before.last_transition_time.isoformat()} {before.reason}"
-    identity = _identity(subject, after.type, after.status, after.reason, moment)
-    if after.status == "False" and after.reason != "NoRevisionReady":
-        yield Story("Warning", after.reason, after.message, identity)
-    elif after.status == "True" and before is not None and before.status == "False":
-        yield Story("Normal", after.type, after.message, identity)
-
-
-def _identity(subject: Subject, *parts: str) -> str:
-    text = "\n".join((subject.uid, str(subject.generation), *parts))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

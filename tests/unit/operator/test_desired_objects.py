@@ -24,8 +24,9 @@ from weld_api.predictor_settings import PredictorSettings
 from weld_api.quantity import parse_duration
 from weld_operator.desired.event import event
 from weld_operator.desired.objects import desired_objects
-from weld_operator.domain.decision import Backend, Decision, Story, decide
+from weld_operator.domain.decision import Backend, Decision, decide
 from weld_operator.domain.observation import Observation
+from weld_operator.domain.stories import Story
 from weld_operator.domain.subject import Subject, subject_of
 from weld_operator.kinds import HTTP_ROUTE, INFERENCE_SERVICE, POD_DISRUPTION_BUDGET, Kind, Object
 

@@ -38,12 +38,12 @@ class Replica:
 
     async def tries(self) -> bool:
         """One attempt to lead."""
-        return await self.lease._tried(self.lease._take)
+        return await self.lease.take()
 
     async def renews(self) -> None:
         """One renewal, after the pause that comes before it."""
         self.clock.advance(TIMES.retry)
-        await self.lease._tried(self.lease._renew)
+        await self.lease.renew()
 
 
 @pytest.fixture

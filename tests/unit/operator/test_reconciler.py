@@ -411,6 +411,34 @@ async def test_events_tell_the_story_once(serving: Plant) -> None:
     ]
 
 
+def _reasons(plant: Plant) -> list[str]:
+    return [body["reason"] for (kind, _, _), body in plant.cluster.objects.items() if kind == EVENT]
+
+
+async def test_what_somebody_else_undid_is_told_each_time(serving: Plant) -> None:
+    serving.cluster.remove(HTTP_ROUTE, *KEY)
+    await serving.settle()
+    assert _reasons(serving).count("Restored") == 1
+    for value in (5, 6):
+        body = copy.deepcopy(serving.body(POD_DISRUPTION_BUDGET, revision_of("a")))
+        body["spec"]["maxUnavailable"] = value
+        serving.cluster.put(POD_DISRUPTION_BUDGET, body)
+        await serving.settle()
+    assert _reasons(serving).count("Restored") == 3
+
+
+async def test_neither_defaults_of_others_nor_changes_of_the_user_are_told_as_undone(serving: Plant) -> None:
+    body = copy.deepcopy(serving.body(INFERENCE_SERVICE, revision_of("a")))
+    body["spec"]["predictor"]["model"]["name"] = ""
+    serving.cluster.put(INFERENCE_SERVICE, body)
+    await serving.settle()
+    serving.ask("a", scaling={"minReplicas": 3})
+    await serving.settle()
+    serving.restart()
+    await serving.settle()
+    assert "Restored" not in _reasons(serving)
+
+
 async def _a_whole_switch(plant: Plant, crash_at: int | None = None, *, crash_late: bool = False) -> None:
     """From nothing to `a`, to `b`, to `b` alone; at one write the operator is killed, and another one starts."""
     cluster = plant.cluster
