@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from weld_api import names
 from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster import Cluster, ConflictError, NotServedError, RefusedError
 from weld_operator.desired.event import event
-from weld_operator.desired.metadata import pod_labels
 from weld_operator.desired.objects import Wanted, desired_objects
 from weld_operator.desired.target import Target
 from weld_operator.domain.decision import Decision, decide
-from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
-from weld_operator.domain.revisions import stable
+from weld_operator.domain.observation import Observation, Obstacle
 from weld_operator.domain.stories import Story, restored
 from weld_operator.domain.subject import Subject, subject_of
 from weld_operator.drift import AppliedObjects
 from weld_operator.kinds import (
-    DEPLOYMENT,
     EVENT,
     HTTP_ROUTE,
-    INFERENCE_SERVICE,
     OWNED_KINDS,
-    POD,
     WELD_MODEL,
     Key,
     Kind,
     Object,
 )
 from weld_operator.metrics import Metrics
+from weld_operator.observer import MISSING_APIS, Live, Observer, is_going
 
 _log = logging.getLogger(__name__)
 
-_MISSING_APIS = {
-    INFERENCE_SERVICE: Obstacle(
-        "KServeMissing", "The cluster does not know InferenceServices: KServe is not installed"
-    ),
-    HTTP_ROUTE: Obstacle("GatewayApiMissing", "The cluster does not know HTTPRoutes: the Gateway API is not installed"),
-}
-
 LOOK_AFTER_DELETION = timedelta(seconds=2)
-
-Live = dict[Kind, dict[str, Object]]
-"""Objects of ours by kind and name."""
 
 
 class Reconciler:
@@ -55,10 +40,11 @@ class Reconciler:
 
     def __init__(self, cluster: Cluster, clock: Clock, target: Target, metrics: Metrics) -> None:
         self._cluster = cluster
+        self._observer = Observer(cluster)
         self._clock = clock
         self._target = target
         self._metrics = metrics
-        self._applied: dict[Key, AppliedObjects] = {}
+        self._applied: defaultdict[Key, AppliedObjects] = defaultdict(AppliedObjects)
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Look at one WeldModel; gives the time until it wants to be looked at again; None when it is gone.
@@ -66,13 +52,13 @@ class Reconciler:
         Raises UnreachableError or ConflictError where the same, a little later, is likely to succeed.
         """
         body = await self._cluster.get(WELD_MODEL, key.namespace, key.name)
-        if body is None or _is_going(body):
+        if body is None or is_going(body):
             # Whatever belongs to it goes with it: that is the garbage collector's work.
             self._metrics.set_phase(key, None)
             self._applied.pop(key, None)
             return None
         subject = subject_of(body)
-        live, seen = await self._look(subject)
+        live, seen = await self._observer.look(subject)
         decision = self._decide(subject, seen)
         obstacles, stories = await self._write_objects(subject, decision, live)
         if obstacles:
@@ -86,57 +72,6 @@ class Reconciler:
     def _decide(self, subject: Subject, seen: Observation) -> Decision:
         url = self._target.url(subject.name, subject.namespace)
         return decide(subject, seen, url, self._clock.now())
-
-    async def _look(self, subject: Subject) -> tuple[Live, Observation]:
-        """Everything that carries our label and this WeldModel's uid, and what is seen of its revisions."""
-        labels = {names.MODEL_LABEL: subject.name}
-        kinds = (*OWNED_KINDS, DEPLOYMENT)
-        answers = await asyncio.gather(*(self._list(kind, subject.namespace, labels) for kind in kinds))
-        found = dict(zip(kinds, answers, strict=True))
-        live = {kind: _by_name(item for item in found[kind] or () if _is_owned(item, subject)) for kind in OWNED_KINDS}
-        await self._find_unlabelled(subject, live)
-        deployments = _by_name(found[DEPLOYMENT] or ())
-        services = [each for each in live[INFERENCE_SERVICE].values() if not _is_going(each)]
-        revisions = await asyncio.gather(*(self._observe_revision(each, deployments) for each in services))
-        return live, Observation(
-            revisions={each.name: each for each in revisions},
-            route=live[HTTP_ROUTE].get(subject.name),
-            obstacles=tuple(_MISSING_APIS[kind] for kind in OWNED_KINDS if found[kind] is None),
-        )
-
-    async def _list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Object] | None:
-        """The objects; None when the cluster does not know their kind."""
-        try:
-            return await self._cluster.list(kind, namespace, labels)
-        except NotServedError:
-            return None
-
-    async def _find_unlabelled(self, subject: Subject, live: Live) -> None:
-        """Add what the status tells of and the label did not find: somebody may have edited the label."""
-        told = subject.status.revisions
-        expected = [(INFERENCE_SERVICE, each.name) for each in told]
-        expected += [(HTTP_ROUTE, subject.name)] if stable(told) is not None else []
-        for kind, name in expected:
-            if name in live[kind]:
-                continue
-            body = await self._get(kind, subject.namespace, name)
-            if body is not None and _is_owned(body, subject):
-                live[kind][name] = body
-
-    async def _get(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        try:
-            return await self._cluster.get(kind, namespace, name)
-        except NotServedError:
-            return None
-
-    async def _observe_revision(self, service: Object, deployments: Mapping[str, Object]) -> RevisionObservation:
-        """The revision with its Deployment, and with its Pods while not everything is in order."""
-        name = service["metadata"]["name"]
-        revision = RevisionObservation(service, deployments.get(names.predictor_name(name)))
-        if revision.is_complete:
-            return revision
-        pods = await self._cluster.list(POD, service["metadata"]["namespace"], pod_labels(name))
-        return replace(revision, pods=tuple(sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))))
 
     async def _write_objects(
         self, subject: Subject, decision: Decision, live: Live
@@ -156,8 +91,8 @@ class Reconciler:
         self, subject: Subject, kind: Kind, body: Object, there: Object | None
     ) -> Obstacle | Story | None:
         """Apply one object if it is not known to be as wanted."""
-        applied = self._applied.setdefault(subject.key, AppliedObjects())
-        if there is not None and _is_going(there):
+        applied = self._applied[subject.key]
+        if there is not None and is_going(there):
             return None  # it can be made anew once it is gone
         if not applied.must_apply(kind, body, there):
             return None
@@ -171,7 +106,7 @@ class Reconciler:
                 return Obstacle("NameTaken", f"{what} exists and does not belong to this WeldModel")
             result = await self._cluster.apply(kind, body)
         except NotServedError:
-            return _MISSING_APIS.get(kind, Obstacle("KindMissing", f"The cluster does not know {kind.plural}"))
+            return MISSING_APIS.get(kind, Obstacle("KindMissing", f"The cluster does not know {kind.plural}"))
         except RefusedError as error:
             return Obstacle(f"{kind}Refused", f"{what} was refused: {error}")
         self._metrics.writes.labels(kind.name, "apply").inc()
@@ -186,7 +121,7 @@ class Reconciler:
         there = await self._cluster.get(kind, about["namespace"], about["name"])
         if there is None:
             return False
-        if _is_going(there):
+        if is_going(there):
             raise ConflictError(f"{kind} {about['name']} is still being deleted")
         ours = about["ownerReferences"][0]["uid"]
         return all(owner["uid"] != ours for owner in there["metadata"].get("ownerReferences", []))
@@ -224,7 +159,7 @@ class Reconciler:
         for kind in reversed(OWNED_KINDS):
             for name, body in live[kind].items():
                 belongs = kind != HTTP_ROUTE and name in decision.kept
-                if belongs or (kind, name) in wanted or _is_going(body):
+                if belongs or (kind, name) in wanted or is_going(body):
                     continue
                 await self._cluster.delete(kind, subject.namespace, name, body["metadata"]["uid"])
                 self._metrics.writes.labels(kind.name, "delete").inc()
@@ -232,21 +167,9 @@ class Reconciler:
                 _log.info("Deleted %s %s", kind, name)
 
 
-def _is_going(body: Object) -> bool:
-    return "deletionTimestamp" in body["metadata"]
-
-
-def _by_name(bodies: Iterable[Object]) -> dict[str, Object]:
-    return {body["metadata"]["name"]: body for body in bodies}
-
-
-def _is_owned(body: Object, subject: Subject) -> bool:
-    return any(owner["uid"] == subject.uid for owner in body["metadata"].get("ownerReferences", []))
-
-
 def _sooner(look_after: timedelta, live: Live) -> timedelta:
     """Soon, while something of ours is on its way out and may have to be made anew."""
-    if any(_is_going(body) for objects in live.values() for body in objects.values()):
+    if any(is_going(body) for objects in live.values() for body in objects.values()):
         return min(look_after, LOOK_AFTER_DELETION)
     return look_after
 
