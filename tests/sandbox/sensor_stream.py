@@ -20,7 +20,8 @@ RETRY_PAUSE_SECONDS = 0.1
 RETRY_LIMIT = 300
 REQUEST_SECONDS = 20
 PACE_SECONDS = 0.5
-SLOWEST_INTERVAL_SECONDS = 10
+FIRST_INTERVAL_TICKS = 5
+SLOWEST_INTERVAL_TICKS = 20
 LATENCIES_KEPT = 2_000
 
 
@@ -80,18 +81,23 @@ class Tally:
 
 
 class Pace:
-    """The interval between two batches of a gateway: the tick, or as much more as keeps answers within the tick."""
+    """The interval between two batches of a gateway: the tick, or as much more as keeps answers within the tick.
+
+    It begins slowly, so that a cold endpoint is not flooded.
+    """
 
     def __init__(self, tick_seconds: float) -> None:
         self._tick = tick_seconds
-        self.interval = tick_seconds
+        self.interval = tick_seconds * FIRST_INTERVAL_TICKS
 
     def adapt(self, latencies: list[float]) -> None:
-        """Slow down when most of these answers (seconds) were late or none came, otherwise quicken a little."""
-        if not latencies or float(np.quantile(latencies, 0.9)) > self._tick:
-            self.interval = min(self.interval * 1.3, SLOWEST_INTERVAL_SECONDS)
+        """Slow down when one in ten of these latencies (seconds) is above the tick, otherwise quicken a little."""
+        if not latencies:
+            return
+        if float(np.quantile(latencies, 0.9)) > self._tick:
+            self.interval = min(self.interval * 1.25, self._tick * SLOWEST_INTERVAL_TICKS)
         else:
-            self.interval = max(self.interval * 0.95, self._tick)
+            self.interval = max(self.interval * 0.9, self._tick)
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,8 @@ class SensorStream:
             await self._send(session, share, number)
             number += 1
             now = time.monotonic()
-            due = max(due + self._pace.interval, now)
+            # Gateways that have come to send together drift apart again.
+            due = max(due + self._pace.interval * self._random.uniform(0.5, 1.5), now)
             await asyncio.sleep(max(0.0, due - now + self._random.normal(0, self._jitter)))
 
     async def _send(self, session: aiohttp.ClientSession, share: NDArray[np.int_], number: int) -> None:
