@@ -47,7 +47,7 @@ class Revision(StatusSchema):
         dict[str, Any],
         Field(description="The spec that asked for it last, so that it can be rebuilt while another is asked for."),
         WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
-    ] = {}
+    ] = Field(default_factory=dict)
 
 
 class BundleReference(StatusSchema):
