@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy
 
-.PHONY: help setup tools demo test test-fast check crd lock clean
+.PHONY: help setup tools demo test test-rest test-fast check crd lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: tools ## Run the whole path on this machine; DEMO_FLAGS=--keep leaves it u
 
 test: tools ## Run all tests
 	@$(BIN)/pytest $(PYTEST_FLAGS)
+
+test-rest: tools ## Count what the operator writes in five minutes at rest
+	@WELDSERVE_REST_SECONDS=300 $(BIN)/pytest tests/e2e/test_healing.py -k "at_rest" --timeout 900 $(PYTEST_FLAGS)
 
 test-fast: setup ## Run the tests that need no cluster
 	@$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
