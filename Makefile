@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy
 
-.PHONY: help setup tools demo test test-rest test-fast check crd lock clean
+.PHONY: help setup tools demo test test-minimal test-rest test-fast check crd lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): .ci/constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weldserve needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'
@@ -28,6 +28,9 @@ demo: tools ## Run the whole path on this machine; DEMO_FLAGS=--keep leaves it u
 
 test: tools ## Run all tests
 	@$(BIN)/pytest $(PYTEST_FLAGS)
+
+test-minimal: tools ## Run the tests against KServe's definitions again, with those made from its SDK, as on a user's clone
+	@WELDSERVE_SANDBOX_SCHEMAS=minimal $(BIN)/pytest tests/contract tests/e2e/test_serving.py $(PYTEST_FLAGS)
 
 test-rest: tools ## Count what the operator writes in five minutes at rest
 	@WELDSERVE_REST_SECONDS=300 $(BIN)/pytest tests/e2e/test_healing.py -k "at_rest" --timeout 900 $(PYTEST_FLAGS)
