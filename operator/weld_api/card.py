@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
@@ -18,6 +19,10 @@ class ModelInput(Schema):
     unit: Annotated[str, Field(min_length=1, max_length=32, description="SI symbol, `dB`, or `1` for a ratio.")]
     minimum: Annotated[float, Field(allow_inf_nan=False, description="Lowest value that the sensor can mean.")]
     maximum: Annotated[float, Field(allow_inf_nan=False, description="Highest value that the sensor can mean.")]
+    source: Annotated[
+        Literal["AScan", "Context"],
+        Field(description="AScan: computed from the waveform. Context: measured by the plant, and may be missing."),
+    ] = "AScan"
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -26,13 +31,83 @@ class ModelInput(Schema):
         return self
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Interval(Schema):
+    """Within which a share lies with a confidence of 95 %."""
+
+    lowest: Share
+    highest: Share
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.lowest > self.highest:
+            raise ValueError(f"lowest {self.lowest} must not be above highest {self.highest}")
+        return self
+
+
 class Evaluation(Schema):
     """The held-out evaluation that the decision threshold was judged by."""
 
     dataset: Annotated[str, Field(min_length=1, description="What it was measured on, in a few words.")]
     readings: Annotated[int, Field(ge=1)]
-    precision: Annotated[float, Field(ge=0, le=1)]
-    recall: Annotated[float, Field(ge=0, le=1)]
+    precision: Share
+    recall: Share
+    precision_interval: Interval | None = None
+    recall_interval: Interval | None = None
+    interval_method: Annotated[str | None, Field(max_length=500)] = None
+
+
+class FeatureSet(Schema):
+    """Which code made the inputs from waveforms; a predictor with another version must not make them."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+    version: Annotated[int, Field(ge=1)]
+
+
+class InputProfile(Schema):
+    """How one input was distributed in training."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    edges: Annotated[tuple[Finite, ...], Field(min_length=2, max_length=257, description="Of the bins, rising.")]
+    counts: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(description="Readings in each bin.")]
+    missing: Annotated[int, Field(ge=0, description="Readings without a value.")] = 0
+    quantiles: Annotated[tuple[Finite, ...], Field(description="At the profile's probabilities.")]
+
+    @model_validator(mode="after")
+    def _bins_fit(self) -> Self:
+        if len(self.counts) != len(self.edges) - 1:
+            raise ValueError(f"{self.name!r} has {len(self.edges)} edges, so {len(self.edges) - 1} counts are expected")
+        if any(one >= other for one, other in pairwise(self.edges)):
+            raise ValueError(f"the edges of {self.name!r} must rise")
+        return self
+
+
+class TrainingProfile(Schema):
+    """The distribution of the training readings, to tell later ones from it."""
+
+    readings: Annotated[int, Field(ge=1)]
+    probabilities: Annotated[tuple[Share, ...], Field(min_length=1, description="Of the quantiles.")]
+    inputs: tuple[InputProfile, ...]
+    correlation: Annotated[
+        tuple[tuple[Annotated[float, Field(ge=-1, le=1)], ...], ...],
+        Field(description="Pearson's, of the inputs in their order; a constant input has none and gets 0."),
+    ]
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        for profile in self.inputs:
+            if len(profile.quantiles) != len(self.probabilities):
+                raise ValueError(f"{profile.name!r} must have {len(self.probabilities)} quantiles")
+        if [len(row) for row in self.correlation] != [len(self.inputs)] * len(self.inputs):
+            raise ValueError(f"correlation must have {len(self.inputs)} rows of as many numbers")
+        return self
+
+
+FlagName = Literal["not_finite", "out_of_range", "unknown_sensor", "missing_context", "saturated", "no_coupling"]
+FlagHandling = Literal["Reserve", "Reject"]
 
 
 class BundleCard(Schema):
@@ -58,6 +133,15 @@ class BundleCard(Schema):
     inputs: Annotated[tuple[ModelInput, ...], Field(min_length=1, max_length=1024)]
     decision_threshold: Annotated[float, Field(gt=0, lt=1, description="Risk from which a reading is at risk.")]
     evaluation: Evaluation
+    features: Annotated[FeatureSet | None, Field(description="Left out: waveforms are not accepted.")] = None
+    flags: Annotated[
+        dict[FlagName, FlagHandling],
+        Field(description="What becomes of a flagged reading: scored with Reserve, or not scored (Reject)."),
+    ] = Field(default_factory=dict)
+    profile: TrainingProfile | None = None
+    sites: Annotated[tuple[str, ...], Field(max_length=10_000, description="Sites that the readings came from.")] = ()
+    intended_use: Annotated[str, Field(max_length=2000)] = ""
+    limits: Annotated[tuple[str, ...], Field(max_length=100, description="Where it must not be relied upon.")] = ()
     libraries: Annotated[
         dict[str, Annotated[str, Field(min_length=1, max_length=63)]],
         Field(
@@ -76,6 +160,13 @@ class BundleCard(Schema):
                 raise ValueError(f"{model_input.name!r} is named twice; each input has a name of its own")
             seen.add(model_input.name)
         return inputs
+
+    @model_validator(mode="after")
+    def _profile_is_of_the_inputs(self) -> Self:
+        names = [model_input.name for model_input in self.inputs]
+        if self.profile is not None and [profile.name for profile in self.profile.inputs] != names:
+            raise ValueError("profile must describe the inputs, all of them in their order")
+        return self
 
     @field_validator("libraries")
     @classmethod

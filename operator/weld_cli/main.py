@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from weld_cli import bundle_commands, crd_command
+from weld_cli import bundle_commands, crd_command, reference_commands
 
 app = typer.Typer(
     name="weldserve",
@@ -15,4 +15,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(bundle_commands.app, name="bundle")
+bundle_commands.app.command("train-reference")(reference_commands.train_reference)
+app.command("evaluate")(reference_commands.evaluate)
 app.command("crd")(crd_command.crd)

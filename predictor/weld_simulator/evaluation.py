@@ -37,3 +37,17 @@ def threshold_for(risk: Float32, truth: npt.NDArray[np.bool_], precision: float)
     if not good.any():
         raise ValueError(f"no threshold gives precision {precision} on {len(risk)} readings; train on more readings")
     return float(candidates[np.argmax(good)])
+
+
+def threshold_for_recall(risk: Float32, truth: npt.NDArray[np.bool_], recall: float) -> float:
+    """The highest threshold, of four decimals, whose decisions find at least this share of those at risk.
+
+    Raises ValueError when there is none.
+    """
+    candidates = np.arange(1, 10_000) / 10_000
+    found = np.sort(risk[truth])
+    hits = len(found) - np.searchsorted(found, candidates)
+    good = (hits > 0) & (hits >= recall * len(found))
+    if not good.any():
+        raise ValueError(f"no threshold gives recall {recall} on {len(risk)} readings")
+    return float(candidates[np.flatnonzero(good)[-1]])

@@ -14,9 +14,14 @@ import numpy.typing as npt
 
 from weld_simulator.digitiser import FULL_SCALE, SAMPLES, SAMPLING_RATE, Float32, Int16
 from weld_simulator.pulse import FIRST_BIN, LAST_BIN
+from weld_simulator.steel import VELOCITY
 
 Complex64: TypeAlias = npt.NDArray[np.complex64]
 Index: TypeAlias = npt.NDArray[np.intp]
+
+
+FEATURE_SET, FEATURE_VERSION = "weld-pulse-echo", 1
+"""Name of this set of features, and its version: another number for the same A-scan needs another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("flaw_likeness", "1", 0.0, 1.0, "correlation of that echo with the back wall's, whatever their phases"),
     _ratio("flaw_slope", "above 5.5 MHz over below 4.5 MHz in that echo, relative to the same of the back wall's"),
     _ratio("flaw_to_wall", "flaw_level over wall_level"),
+    _ratio("flaw_area", "area of the disc that would echo as loud at that depth (distance-gain-size), over 1 mm²"),
     _ratio("flaw_to_noise", "flaw_level over gate_noise"),
     _ratio("second_to_flaw", "highest peak elsewhere in front of the back wall, over flaw_level"),
     _level("gate_level", "rms envelope in front of the back wall"),
@@ -75,6 +81,12 @@ FEATURES: tuple[Feature, ...] = (
     Feature("offset", "1", -1.0, 1.0, "mean of the last 1.28 µs, relative to full scale"),
 )
 """All features, in the order of the columns."""
+
+CONTEXT: tuple[Feature, ...] = (
+    Feature("pressure", "MPa", 0.0, 15.0, "in the line, at the sensor"),
+    Feature("temperature", "degC", -60.0, 120.0, "of the wall, at the sensor"),
+)
+"""What a model may be told besides: measured by the plant, not by the sensor."""
 
 _MINIMA = np.array([feature.minimum for feature in FEATURES], dtype=np.float32)
 _MAXIMA = np.array([feature.maximum for feature in FEATURES], dtype=np.float32)
@@ -99,6 +111,11 @@ _FREQUENCY = (np.arange(_HALF_WIDTH) / (2 * _HALF_WIDTH * _POINT_US)).astype(np.
 _LOW = slice(0, int(np.searchsorted(_FREQUENCY, 4.5)))
 _HIGH = slice(int(np.searchsorted(_FREQUENCY, 5.5)), None)
 _TAIL = 64
+_MM_PER_US = np.float32(VELOCITY * 1e-3 / 2)
+_NOMINAL_WAVELENGTH = VELOCITY / 5e6 * 1e3
+_NOMINAL_NEAR_FIELD = 8.0**2 / (4 * _NOMINAL_WAVELENGTH)
+_NOMINAL_ATTENUATION = 0.016
+"""mm, mm and dB/mm of the first sensor type in ordinary steel."""
 _TINY = np.float32(10 ** (_LOWEST / 20))
 
 
@@ -201,7 +218,27 @@ def _comparison(flaw: _Echo, wall: _Echo) -> dict[str, Float32]:
         "flaw_likeness": np.sqrt(_power(common) / np.maximum(energies, _TINY**4)),
         "flaw_slope": flaw.slope - wall.slope,
         "flaw_to_wall": flaw.level - wall.level,
+        "flaw_area": _disc_area(flaw, wall),
     }
+
+
+def _disc_area(flaw: _Echo, wall: _Echo) -> Float32:
+    """dB over 1 mm² of the facing disc whose echo, relative to the back wall's, is this loud.
+
+    The distance-gain-size method (Krautkrämer, Brit. J. Appl. Phys. 10, 1959, 240-245) for the nominal probe and
+    attenuation: `2S/λz` times the distance laws of both echoes; within the near field z counts as its length.
+    """
+    depth, thickness = flaw.time * _MM_PER_US, wall.time * _MM_PER_US
+    spreading = _decibel(_distance_law(thickness)) - _decibel(_distance_law(depth))
+    spreading += np.float32(2 * _NOMINAL_ATTENUATION) * (depth - thickness)
+    disc = _decibel(np.float32(_NOMINAL_WAVELENGTH / 2) * np.maximum(depth, np.float32(_NOMINAL_NEAR_FIELD)))
+    return flaw.level - wall.level + spreading + disc
+
+
+def _distance_law(depth: Float32) -> Float32:
+    """As `weld_simulator.beam.wall_response`, for the nominal probe, in mm and float32."""
+    relative = depth * np.float32(2 / (np.pi * _NOMINAL_NEAR_FIELD))
+    return np.asarray(1 / np.sqrt(1 + relative * relative))
 
 
 def _repetition(envelope: Float32, wall: _Echo) -> Float32:

@@ -7,7 +7,7 @@ Kirchhoff's approximation (Schmerr, Fundamentals of Ultrasonic Nondestructive Ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
@@ -38,7 +38,7 @@ REJECTED_SIZE = {
 }
 """Size in m from which a flaw puts the weld at risk. Limits of our own: strict for planar flaws, which grow."""
 
-_SLAG_REFLECTION = 0.5
+_SLAG_REFLECTION = 0.3
 _ROUGHNESS = 0.04
 """What a face that is tilted away still returns, through its roughness and its tips, relative to facing the probe."""
 
@@ -55,9 +55,16 @@ class Flaws:
     """m below the surface."""
     tilt: Float64
     """Radians between the face and the wall; planar flaws only."""
+    looseness: Float64
+    """How little the faces of a planar flaw touch: 1 is ordinary (`weld_simulator.contact`)."""
+
+    @property
+    def planar(self) -> npt.NDArray[np.bool_]:
+        """Which have faces that pressure can close."""
+        return np.asarray((self.kind == FlawKind.CRACK) | (self.kind == FlawKind.LACK_OF_FUSION))
 
     def take(self, points: slice | npt.NDArray[np.bool_]) -> Flaws:
-        return Flaws(self.kind[points], self.size[points], self.depth[points], self.tilt[points])
+        return Flaws(*(getattr(self, field.name)[points] for field in fields(self)))
 
 
 def at_risk(flaws: Flaws) -> npt.NDArray[np.bool_]:

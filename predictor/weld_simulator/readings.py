@@ -10,19 +10,29 @@ import numpy as np
 import numpy.typing as npt
 
 from weld_simulator.beam import near_field_length, wall_response
+from weld_simulator.condition import Conditions, conditions_of
+from weld_simulator.contact import closing_pressure, open_share, stiffness
 from weld_simulator.digitiser import SAMPLES, Float32, Float64, Int16, digitise
-from weld_simulator.echoes import Beam, flaw_echoes, flaw_shadow, wall_echoes
+from weld_simulator.echoes import (
+    Beam,
+    Spectrum,
+    flaw_echoes,
+    flaw_shadow,
+    rough_reflection,
+    surface_echo,
+    wall_echoes,
+)
 from weld_simulator.flaws import FlawKind, Flaws, at_risk
 from weld_simulator.noise import electronic_noise, structural_noise_spectrum
-from weld_simulator.pulse import FIRST_BIN, LAST_BIN, RINGING_SAMPLES, initial_pulse, pulse_spectrum
-from weld_simulator.site import Sensors, Site
-from weld_simulator.steel import attenuation
+from weld_simulator.pulse import BAND, FIRST_BIN, LAST_BIN, RINGING_SAMPLES, initial_pulse, pulse_spectrum
+from weld_simulator.site import TICK_MS, Sensors, Site
+from weld_simulator.steel import REFERENCE_TEMPERATURE, attenuation
 from weld_simulator.streams import BLOCK, Purpose, stream
 
 Int64: TypeAlias = npt.NDArray[np.int64]
 
-TICK_MS = 100
-"""The sampling interval."""
+COMMISSIONING_PRESSURE = 4.0
+"""MPa in the line when the receivers were adjusted."""
 
 DELIVERY_MS = 60
 JITTER_MS = 20
@@ -30,6 +40,9 @@ JITTER_MS = 20
 
 COMMISSIONED_LEVEL = 0.5
 """Back-wall echo of the ordered wall, relative to full scale, to which the gain was set."""
+
+PRESSURE_ERROR, TEMPERATURE_ERROR = 0.05e6, 0.7
+"""Standard deviations of the instruments that measure the line's pressure (Pa) and the wall's temperature (K)."""
 
 _COUPLING_FLUCTUATION = 0.15
 """Standard deviation in dB of the coupling from tick to tick."""
@@ -46,8 +59,12 @@ class Readings:
     delivered_at: Int64
     """Unix time in milliseconds: when the reading arrives, late by a normally distributed time, and never early."""
     ascans: Int16
+    pressure: Float32
+    """In the line, MPa, as measured."""
+    temperature: Float32
+    """Of the wall, °C, as measured."""
     flaws: Flaws
-    """The truth."""
+    """The truth at that time."""
 
     @property
     def at_risk(self) -> npt.NDArray[np.bool_]:
@@ -55,41 +72,44 @@ class Readings:
         return at_risk(self.flaws)
 
 
-def measure(site: Site, tick: int, start: int = 0) -> Iterator[Readings]:
+def measure(site: Site, tick: int, start: int | None = None) -> Iterator[Readings]:
     """The readings of a tick (0, 1, ...), in chunks of at most `BLOCK` sensors.
 
-    `start` is the time of tick 0, Unix time in milliseconds; it changes nothing but the times.
+    Ticks are independent: years can be simulated at any sampling (see `Site.tick_at`). `start` is the time that is
+    stamped on tick 0, Unix time in milliseconds, the site's commissioning if not given; it changes nothing but stamps.
     """
     for block in site.blocks:
         yield measure_block(site, tick, block, start)
 
 
-def measure_block(site: Site, tick: int, block: int, start: int = 0) -> Readings:
+def measure_block(site: Site, tick: int, block: int, start: int | None = None) -> Readings:
     """The readings of one block of sensors: the same, whichever other blocks and ticks are simulated."""
-    points = slice(block * BLOCK, min((block + 1) * BLOCK, site.size))
-    sensors, flaws = site.sensors.take(points), site.flaws.take(points)
-    sampled_at = start + tick * TICK_MS
-    delay = stream(site.seed, Purpose.DELIVERY, block, tick).normal(DELIVERY_MS, JITTER_MS, len(sensors.wall))
+    first = round(site.commissioned.timestamp() * 1000) if start is None else start
+    conditions, flaws = conditions_of(site, tick, block), site.flaws_of(block, tick)
+    count = len(flaws.kind)
+    sampled_at = first + tick * TICK_MS
+    delay = stream(site.seed, Purpose.DELIVERY, block, tick).normal(DELIVERY_MS, JITTER_MS, BLOCK)[:count]
+    error = stream(site.seed, Purpose.INSTRUMENTS, block, tick).normal(0, 1, (2, BLOCK))[:, :count]
     return Readings(
-        sensor=np.arange(points.start, points.stop, dtype=np.int64),
-        sampled_at=np.full(len(sensors.wall), sampled_at, dtype=np.int64),
+        sensor=np.arange(block * BLOCK, block * BLOCK + count, dtype=np.int64),
+        sampled_at=np.full(count, sampled_at, dtype=np.int64),
         delivered_at=sampled_at + np.maximum(delay, 0).astype(np.int64),
-        ascans=digitise(_signals(site, sensors, flaws, tick, block)),
+        ascans=digitise(_signals(site, conditions, flaws, tick, block)),
+        pressure=((conditions.pressure + PRESSURE_ERROR * error[0]) / 1e6).astype(np.float32),
+        temperature=(conditions.temperature + TEMPERATURE_ERROR * error[1]).astype(np.float32),
         flaws=flaws,
     )
 
 
-def _signals(site: Site, sensors: Sensors, flaws: Flaws, tick: int, block: int) -> Float32:
+def _signals(site: Site, conditions: Conditions, flaws: Flaws, tick: int, block: int) -> Float32:
     """A-scans `[N, 512]` as they reach the digitiser, relative to its full scale."""
+    sensors = conditions.sensors
     pulses = pulse_spectrum(sensors.centre, sensors.bandwidth)
-    beam = Beam.of(sensors, pulses)
-    flawed = flaws.kind != FlawKind.NONE
-    echoes = wall_echoes(beam, sensors.wall, flaw_shadow(beam, flaws))
-    echoes[flawed] += flaw_echoes(beam.take(flawed), flaws.take(flawed))
+    echoes = _echoes(conditions, flaws, Beam.of(sensors, pulses, conditions.temperature))
     echoes += structural_noise_spectrum(
         stream(site.seed, Purpose.GRAINS, block), pulses, sensors.centre, sensors.grain, _at_centre(sensors)
     )
-    echoes *= _gain(site, sensors, tick, block).astype(np.float32)[:, None]
+    echoes *= _gain(site, conditions, tick, block).astype(np.float32)[:, None]
     spectrum = np.zeros((len(echoes), SAMPLES // 2 + 1), dtype=np.complex64)
     spectrum[:, FIRST_BIN:LAST_BIN] = echoes
     signals = np.asarray(np.fft.irfft(spectrum, n=SAMPLES, axis=1), dtype=np.float32)
@@ -98,16 +118,38 @@ def _signals(site: Site, sensors: Sensors, flaws: Flaws, tick: int, block: int) 
     return signals
 
 
+def _echoes(conditions: Conditions, flaws: Flaws, beam: Beam) -> Spectrum:
+    """Of surface, wall and flaws, `[N, B]`, relative to a near wall's echo."""
+    wall = conditions.sensors.wall
+    closing = closing_pressure(conditions.pressure, flaws.depth, wall)
+    contact = np.where(flaws.planar, stiffness(closing, flaws.looseness), 0.0)
+    # What a closed face lets through does not shadow the wall; the band's middle stands for all of it.
+    shadowed = flaw_shadow(beam, flaws) * open_share(contact)[:, len(BAND) // 2]
+    reflection = rough_reflection(conditions.reflection, conditions.sensors.roughness)
+    echoes = surface_echo(beam) + wall_echoes(beam, wall, shadowed, reflection)
+    flawed = flaws.kind != FlawKind.NONE
+    echoes[flawed] += flaw_echoes(beam.take(flawed), flaws.take(flawed), contact[flawed])
+    return echoes
+
+
 def _at_centre(sensors: Sensors) -> Float64:
-    """Attenuation in Np/m at each sensor's centre frequency."""
+    """Attenuation in Np/m at each sensor's centre frequency and 20 °C."""
     return attenuation(sensors.centre[:, None], sensors.grain)[:, 0]
 
 
-def _gain(site: Site, sensors: Sensors, tick: int, block: int) -> Float64:
-    """From a near wall's echo to full scale: set at commissioning for the ordered wall, then what became of it."""
-    near_field = near_field_length(sensors.diameter, sensors.centre)
-    ordered = sensors.ordered_wall
-    at_commissioning = wall_response(ordered, near_field) * np.exp(-2 * _at_centre(sensors) * ordered)
-    fluctuation = stream(site.seed, Purpose.COUPLING, block, tick).normal(0, _COUPLING_FLUCTUATION, len(ordered))
-    change = sensors.gain - sensors.coupling_loss + fluctuation
+def _gain(site: Site, conditions: Conditions, tick: int, block: int) -> Float64:
+    """From a near wall's echo to full scale: set at commissioning for the ordered wall, then what became of it.
+
+    What temperature and pressure do to the coupling is linear: laws of our own, for couplants differ.
+    """
+    fitted, sensors = conditions.fitted, conditions.sensors
+    near_field = near_field_length(fitted.diameter, fitted.centre)
+    ordered = fitted.ordered_wall
+    at_commissioning = wall_response(ordered, near_field) * np.exp(-2 * _at_centre(fitted) * ordered)
+    fluctuation = stream(site.seed, Purpose.COUPLING, block, tick).normal(0, _COUPLING_FLUCTUATION, BLOCK)[
+        : len(ordered)
+    ]
+    warm = sensors.warming * (conditions.temperature - REFERENCE_TEMPERATURE)
+    pressed = sensors.pressing * (conditions.pressure / 1e6 - COMMISSIONING_PRESSURE)
+    change = sensors.gain - sensors.coupling_loss - warm + pressed + fluctuation
     return COMMISSIONED_LEVEL / at_commissioning * 10 ** (change / 20)

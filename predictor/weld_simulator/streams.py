@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import numpy as np
 
-BLOCK = 1_000
+BLOCK = 250
 """Sensors that share a stream; also the unit in which A-scans are computed, so that memory stays bounded."""
 
 
@@ -24,6 +24,14 @@ class Purpose(IntEnum):
     ELECTRONICS = 4
     COUPLING = 5
     DELIVERY = 6
+    CLIMATE = 7
+    OPERATION = 8
+    TERRAIN = 9
+    TRAITS = 10
+    GROWTH = 11
+    INSTRUMENTS = 12
+    SCENARIO = 13
+    REST = 14
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from weld_simulator.digitiser import SAMPLES, Float32, Int16
 from weld_simulator.features import FEATURES, extract
 from weld_simulator.first_bundle import card_inputs
-from weld_simulator.readings import measure_block
+from weld_simulator.readings import measure
 from weld_simulator.site import Site
 
 
 @cache
 def pool() -> Int16:
-    """1,200 A-scans: a block of a site, and 200 that no sensor would send."""
+    """1,200 A-scans: 1,000 of a site, and 200 that no sensor would send."""
     draw = np.random.default_rng(5)
     noise = draw.integers(-32768, 32768, (190, SAMPLES)).astype(np.int16) // draw.choice([1, 30, 4000], (190, 1))
     still = np.repeat(np.array([0, 1, -1, 5, 32767, -32768, -32767, 100, -100, 20000], dtype=np.int16), SAMPLES)
-    measured = measure_block(Site("line", seed=2, size=1000), tick=0, block=0).ascans
+    measured = np.concatenate([chunk.ascans for chunk in measure(Site("line", seed=2, size=1000), tick=0)])
     return np.concatenate([measured, noise.astype(np.int16), still.reshape(10, SAMPLES)])
 
 

@@ -12,7 +12,7 @@ from weld_simulator.echoes import Beam, Spectrum, flaw_echoes, flaw_shadow, wall
 from weld_simulator.features import FEATURES, extract
 from weld_simulator.flaws import REJECTED_SIZE, FlawKind, Flaws, at_risk
 from weld_simulator.pulse import FIRST_BIN, LAST_BIN, pulse_spectrum
-from weld_simulator.readings import measure_block
+from weld_simulator.readings import measure
 from weld_simulator.site import Sensors, Site
 from weld_simulator.steel import VELOCITY, attenuation
 
@@ -34,17 +34,25 @@ def sensors(count: int, grain: float = 30e-6) -> Sensors:
         gain=all_of(0),
         coupling_loss=all_of(0),
         noise=all_of(1e-3),
+        warming=all_of(0),
+        pressing=all_of(0),
+        drying=all_of(0),
+        paint=all_of(0),
+        exposure=all_of(0),
+        roughness=all_of(0),
+        roughening=all_of(0),
+        corrosion=all_of(0),
     )
 
 
-def beam(count: int, grain: float = 30e-6) -> Beam:
+def beam(count: int, grain: float = 30e-6, temperature: float = 20.0) -> Beam:
     these = sensors(count, grain)
-    return Beam.of(these, pulse_spectrum(these.centre, these.bandwidth))
+    return Beam.of(these, pulse_spectrum(these.centre, these.bandwidth), np.full(count, temperature))
 
 
 def flaws(kind: FlawKind, size: Float64, depth: float = 10e-3, tilt: float = 0.0) -> Flaws:
     count = len(size)
-    return Flaws(np.full(count, kind, dtype=np.int8), size, np.full(count, depth), np.full(count, tilt))
+    return Flaws(np.full(count, kind, dtype=np.int8), size, np.full(count, depth), np.full(count, tilt), np.ones(count))
 
 
 def in_time(spectrum: Spectrum) -> NDArray[np.float64]:
@@ -138,13 +146,13 @@ def test_at_risk_means_a_flaw_of_the_rejected_size() -> None:
 
 
 def test_features_find_clear_flaws_at_their_depth_and_walls_at_their_thickness() -> None:
-    site = Site("line", seed=3, size=1000)
-    readings = measure_block(site, tick=0, block=0)
-    features = extract(readings.ascans)
-    depth = features[:, COLUMN["flaw_time"]] * 1e-6 * VELOCITY / 2
-    clear = (features[:, COLUMN["flaw_to_noise"]] > 20) & np.isin(readings.flaws.kind, [1, 2, 4])
+    site = Site("line", seed=3, size=2000)
+    features = np.concatenate([extract(chunk.ascans) for chunk in measure(site, tick=0)])
+    flaws, paint = site.flaws, 2 * site.sensors.paint / 2_300.0
+    depth = (features[:, COLUMN["flaw_time"]] * 1e-6 - paint) * VELOCITY / 2
+    clear = (features[:, COLUMN["flaw_to_noise"]] > 16) & np.isin(flaws.kind, [1, 2, 4])
     assert clear.sum() > 30
-    assert np.median(np.abs(depth[clear] - readings.flaws.depth[clear])) < 0.1e-3
-    sound = readings.flaws.kind == FlawKind.NONE
-    wall = features[:, COLUMN["wall_time"]] * 1e-6 * VELOCITY / 2
+    assert np.median(np.abs(depth[clear] - flaws.depth[clear])) < 0.1e-3
+    sound = flaws.kind == FlawKind.NONE
+    wall = (features[:, COLUMN["wall_time"]] * 1e-6 - paint) * VELOCITY / 2
     assert np.quantile(np.abs(wall - site.sensors.wall)[sound], 0.99) < 0.3e-3

@@ -7,8 +7,8 @@ import pytest
 
 from weld_simulator.digitiser import FULL_SCALE, SAMPLES, digitise
 from weld_simulator.flaws import FlawKind
-from weld_simulator.readings import DELIVERY_MS, JITTER_MS, TICK_MS, Readings, measure, measure_block
-from weld_simulator.site import Site
+from weld_simulator.readings import DELIVERY_MS, JITTER_MS, Readings, measure, measure_block
+from weld_simulator.site import TICK_MS, Site
 from weld_simulator.streams import BLOCK
 
 SITE = Site("north-line", seed=7, size=2 * BLOCK)
