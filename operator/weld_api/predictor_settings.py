@@ -32,6 +32,7 @@ class PredictorSettings(BaseModel):
     version: Annotated[str, Field(description="Version that the bundle's card must state.")]
     asset_kind: Annotated[str, Field(description="Asset kind that the bundle's card must state.")]
     site: Annotated[str, Field(description="Site, for labels of metrics and logs.")]
+    region: Annotated[str, Field(max_length=63, description="Region, for labels of metrics and logs.")] = ""
     tick: Duration = Workload.model_fields["tick"].default
     jitter: Duration = Workload.model_fields["jitter"].default
     deadline: Duration = Workload.model_fields["deadline"].default
@@ -45,6 +46,12 @@ class PredictorSettings(BaseModel):
     http_port: Annotated[
         int, Field(ge=0, le=65535, description="Port of REST and metrics; 0 takes a free one and logs it.")
     ] = 8080
+    grpc_port: Annotated[
+        int | None,
+        Field(
+            ge=0, le=65535, description="Port of gRPC; 0 takes a free one and logs it. Left out: gRPC is not spoken."
+        ),
+    ] = None
     drain: Annotated[
         Duration, Field(description="Time after SIGTERM in which requests still come and are answered.")
     ] = "5s"

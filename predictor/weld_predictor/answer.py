@@ -1,4 +1,4 @@
-"""The answer to an inference request, in JSON or with the binary tensor extension."""
+"""The answer to an inference request: in JSON, with the binary tensor extension, as a message, or as predictions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import orjson
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from numpy.typing import NDArray
 
 from weld_predictor.intake.fault import RequestError, quoted
-from weld_predictor.intake.readings import TensorSpec
+from weld_predictor.intake.form import TensorSpec
 from weld_predictor.intake.wire import RequestedOutput, WireRequest
 
 OUTPUTS = (
@@ -19,6 +20,8 @@ OUTPUTS = (
     TensorSpec("decision", ("UINT8",), (None,)),
     TensorSpec("flags", ("UINT32",), (None,)),
 )
+_CONTENTS = {"risk": "fp32_contents", "decision": "uint_contents", "flags": "uint_contents"}
+"""Field of InferTensorContents by output."""
 _DATATYPES = {spec.name: spec.datatypes[0] for spec in OUTPUTS}
 
 
@@ -43,7 +46,6 @@ class RestAnswer:
 
     body: bytes
     json_length: int | None
-    readings: int
 
 
 def requested_outputs(request: WireRequest) -> tuple[RequestedOutput, ...]:
@@ -66,8 +68,30 @@ def encode(answer: Answer, outputs: tuple[RequestedOutput, ...], head: dict[str,
     envelope = {**head, "outputs": list(_tensors(answer, outputs, binary))}
     text = orjson.dumps(envelope, option=orjson.OPT_SERIALIZE_NUMPY)
     if not binary:
-        return RestAnswer(text, None, len(answer))
-    return RestAnswer(b"".join([text, *binary]), len(text), len(answer))
+        return RestAnswer(text, None)
+    return RestAnswer(b"".join([text, *binary]), len(text))
+
+
+def encode_message(answer: Answer, outputs: tuple[RequestedOutput, ...], head: dict[str, str]) -> bytes:
+    """A ModelInferResponse, serialized; arguments as of `encode`."""
+    message = pb.ModelInferResponse(**head)
+    for output in outputs:
+        values: NDArray[Any] = getattr(answer, output.name)
+        tensor = message.outputs.add(name=output.name, datatype=_DATATYPES[output.name], shape=[len(values)])
+        if output.binary:
+            message.raw_output_contents.append(values.tobytes())
+        else:
+            getattr(tensor.contents, _CONTENTS[output.name]).extend(values.tolist())
+    serialized: bytes = message.SerializeToString()
+    return serialized
+
+
+def encode_predictions(answer: Answer) -> RestAnswer:
+    """The response of protocol V1: one object for each reading."""
+    columns = {spec.name: getattr(answer, spec.name).tolist() for spec in OUTPUTS}
+    rows = zip(*columns.values(), strict=True)
+    body = orjson.dumps({"predictions": [dict(zip(columns, row, strict=True)) for row in rows]})
+    return RestAnswer(body, None)
 
 
 def _tensors(answer: Answer, outputs: tuple[RequestedOutput, ...], binary: list[bytes]) -> Iterator[dict[str, Any]]:

@@ -1,3 +1,5 @@
+# mypy: disable-error-code=import-untyped
+# (grpc and protobuf bring no types)
 """Every answer that is not 200: its status, and a body `{"error": sentence}` as the Open Inference Protocol says.
 
 KServe's own handlers answer many of these with 500 or with a list, and log a traceback for each; what a client did
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+import grpc
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -55,13 +58,33 @@ _COME_AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 def answer_fault(error: Exception) -> Response:
     """The answer to one of `FAULTS`."""
-    status = next(status for fault, status in STATUS.items() if isinstance(error, fault))
-    return error_response(status, str(error))
+    return error_response(status_of(error), str(error))
 
 
 def error_response(status: int, sentence: str) -> Response:
     headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None
     return Response(orjson.dumps({"error": sentence}), status, headers, "application/json")
+
+
+GRPC_CODES: dict[HTTPStatus, grpc.StatusCode] = {
+    HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: grpc.StatusCode.INVALID_ARGUMENT,
+    HTTPStatus.TOO_MANY_REQUESTS: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    HTTPStatus.NOT_IMPLEMENTED: grpc.StatusCode.UNIMPLEMENTED,
+    HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """The status of one of `FAULTS`."""
+    return next(status for fault, status in STATUS.items() if isinstance(error, fault))
+
+
+def come_again_after(error: Exception) -> int | None:
+    """Seconds after which the same request may be taken, None where it will not."""
+    return RETRY_AFTER_SECONDS if status_of(error) in _COME_AGAIN else None
 
 
 def add_fault_handlers(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""The inference and metadata routes: raw bodies in, raw bodies out.
+"""The inference and metadata routes of REST: raw bodies in, raw bodies out.
 
 KServe's own inference route lets pydantic parse every value of every tensor into Python objects before the model sees
 them; for these routes alone ours come first, and call the same model of KServe's registry. All other routes are
@@ -18,16 +18,17 @@ from kserve.protocol.dataplane import DataPlane
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from weld_api.card import BundleCard
-from weld_api.predictor_settings import PredictorSettings
-from weld_api.quantity import parse_duration
 from weld_predictor.answer import RestAnswer
-from weld_predictor.faults import FAULTS, BodyTooLargeError, EncodingError, VersionNotFoundError, answer_fault
+from weld_predictor.calls import InferenceCall, PredictCall, RestCall
+from weld_predictor.compression import BodyReader, compress
+from weld_predictor.faults import FAULTS, VersionNotFoundError, answer_fault
+from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.wire import JSON_LENGTH_HEADER
 from weld_predictor.life_cycle import LifeCycle
-from weld_predictor.metadata import model_metadata
 from weld_predictor.metrics import PredictorMetrics
-from weld_predictor.model import RestRequest
+
+MakeCall = Callable[[bytes, int, float], InferenceCall]
+"""From a body, and when it arrived (Unix time in milliseconds; `time.perf_counter`)."""
 
 CLIENT_CLOSED_REQUEST = 499
 """Status, in the metrics only, of a request whose client went away before it was sent whole (nginx's number)."""
@@ -37,11 +38,14 @@ _BYTES_PER_READING = 1_024
 """Room for a sensor's name and a time, escaped as badly as JSON allows."""
 _BYTES_PER_FEATURE = 32
 """Room for one number in JSON, with its comma and white space."""
+_BYTES_PER_SAMPLE = 8
+"""Room for a sample of a waveform in JSON, `-32768, `."""
 
 
-def longest_body(readings: int, features: int) -> int:
+def longest_body(readings: int, form: InputForm) -> int:
     """Bytes of the longest request that is read: any sensible one of `readings` readings is shorter."""
-    return _ENVELOPE_BYTES + readings * (_BYTES_PER_READING + features * _BYTES_PER_FEATURE)
+    numbers = form.bytes_per_reading(_BYTES_PER_FEATURE, _BYTES_PER_SAMPLE)
+    return _ENVELOPE_BYTES + readings * (_BYTES_PER_READING + numbers)
 
 
 class InferenceRoutes:
@@ -49,18 +53,18 @@ class InferenceRoutes:
 
     def __init__(
         self,
-        settings: PredictorSettings,
-        card: BundleCard,
+        version: str,
+        metadata: dict[str, Any],
+        longest: int,
         data_plane: DataPlane,
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
         wall_clock: Callable[[], int],
     ) -> None:
-        """`wall_clock` gives Unix time in milliseconds."""
-        self._version = card.version
-        self._metadata = orjson.dumps(model_metadata(settings.model_name, card, settings.digest))
-        self._deadline = parse_duration(settings.deadline).total_seconds()
-        self._longest_body = longest_body(settings.queue_readings, len(card.inputs))
+        """`version` and `metadata` of the model, bytes of the longest body; `wall_clock`: Unix time in milliseconds."""
+        self._version = version
+        self._metadata = orjson.dumps(metadata)
+        self._longest_body = longest
         self._data_plane = data_plane
         self._metrics = metrics
         self._life_cycle = life_cycle
@@ -71,8 +75,8 @@ class InferenceRoutes:
             app.add_route(path, self.metadata, methods=["GET"])
             app.add_route(f"{path}/infer", self.infer, methods=["POST"])
         app.add_route("/v2/models/{model_name}/versions/{model_version}/ready", self.ready, methods=["GET"])
-        for verb in ("predict", "explain"):
-            app.add_route(f"/v1/models/{{model_name}}:{verb}", self.version_one, methods=["POST"])
+        app.add_route("/v1/models/{model_name}:predict", self.predict, methods=["POST"])
+        app.add_route("/v1/models/{model_name}:explain", self.explain, methods=["POST"])
 
     async def metadata(self, request: Request) -> Response:
         self._model(request)
@@ -85,15 +89,27 @@ class InferenceRoutes:
             orjson.dumps({"name": request.path_params["model_name"], "ready": True}), media_type="application/json"
         )
 
-    async def version_one(self, request: Request) -> Response:
+    async def explain(self, request: Request) -> Response:
         self._model(request)
-        raise NotImplementedError("protocol V1 is not spoken here, use the Open Inference Protocol: /v2/models")
+        raise NotImplementedError("explanations are not given here, use :predict or /v2/models/.../infer")
 
     async def infer(self, request: Request) -> Response:
+        """The Open Inference Protocol."""
+
+        def call(body: bytes, arrived_at: int, started: float) -> RestCall:
+            return RestCall(body, request.headers.get(JSON_LENGTH_HEADER), arrived_at, started)
+
+        return await self._answer(request, "rest", call)
+
+    async def predict(self, request: Request) -> Response:
+        """Protocol V1."""
+        return await self._answer(request, "v1", PredictCall)
+
+    async def _answer(self, request: Request, protocol: str, call: MakeCall) -> Response:
         started = time.perf_counter()
         status = 500
         try:
-            response = await self._infer(request, started)
+            response = await self._score(request, call, started)
             status = response.status_code
         except FAULTS as error:
             response = answer_fault(error)
@@ -102,20 +118,17 @@ class InferenceRoutes:
             status = CLIENT_CLOSED_REQUEST
             response = Response(status_code=status)
         finally:
-            self._metrics.request(status, time.perf_counter() - started)
+            self._metrics.request(protocol, str(status), time.perf_counter() - started)
         return response
 
-    async def _infer(self, request: Request, started: float) -> Response:
+    async def _score(self, request: Request, call: MakeCall, started: float) -> Response:
         arrived_at = self._wall_clock()
         model = self._model(request)
         if not self._life_cycle.takes_requests:
             raise ModelNotReady(request.path_params["model_name"])
         body = await self._body(request)
-        rest_request = RestRequest(body, request.headers.get(JSON_LENGTH_HEADER), arrived_at)
-        answer, _ = await model(rest_request)
-        if time.perf_counter() - started > self._deadline:
-            self._metrics.deadline_missed(answer.readings)
-        return _response(answer)
+        answer, _ = await model(call(body, arrived_at, started))
+        return _response(answer, request.headers.get("accept-encoding", ""))
 
     def _model(self, request: Request) -> Any:
         """KServe's model of the path. Raises ModelNotFound or VersionNotFoundError."""
@@ -127,25 +140,18 @@ class InferenceRoutes:
         return model
 
     async def _body(self, request: Request) -> bytes:
-        encoding = request.headers.get("content-encoding", "identity")
-        if encoding != "identity":
-            raise EncodingError(f"content-encoding {encoding!r} came, expected a body without compression")
-        self._check_length(int(request.headers.get("content-length", 0)))
-        chunks: list[bytes] = []
-        length = 0
-        async for chunk in request.stream():
-            length += len(chunk)
-            self._check_length(length)
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _check_length(self, length: int) -> None:
-        if length > self._longest_body:
-            raise BodyTooLargeError(f"the body has {length} bytes or more, expected at most {self._longest_body}")
+        reader = BodyReader(request.headers.get("content-encoding", ""), self._longest_body)
+        reader.declare(int(request.headers.get("content-length", 0)))
+        async for piece in request.stream():
+            reader.take(piece)
+        return reader.whole()
 
 
-def _response(answer: RestAnswer) -> Response:
+def _response(answer: RestAnswer, accepted_encodings: str) -> Response:
     if answer.json_length is None:
-        return Response(answer.body, media_type="application/json")
+        body, encoding = compress(answer.body, accepted_encodings)
+        headers = None if encoding is None else {"content-encoding": encoding, "vary": "accept-encoding"}
+        return Response(body, headers=headers, media_type="application/json")
+    # Binary tensors leave as they are: the last bits of a risk are as good as random and hardly shrink.
     headers = {JSON_LENGTH_HEADER: str(answer.json_length)}
     return Response(answer.body, headers=headers, media_type="application/octet-stream")

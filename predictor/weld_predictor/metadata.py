@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from weld_api.card import BundleCard
 from weld_predictor.answer import OUTPUTS
 from weld_predictor.decision import Decision
 from weld_predictor.intake.flags import Flag
-from weld_predictor.intake.readings import TensorSpec, input_specs
+from weld_predictor.intake.form import InputForm, TensorSpec
 
 PLATFORM = "sklearn_skops"
 
 
-def model_metadata(name: str, card: BundleCard, digest: str) -> dict[str, Any]:
-    """The model metadata response of the Open Inference Protocol; `properties` says what the tensors mean."""
+def model_metadata(name: str, card: BundleCard, digest: str, limits: dict[str, int]) -> dict[str, Any]:
+    """The model metadata response of the Open Inference Protocol; `properties` says what the tensors mean.
+
+    `limits`: largest numbers in one request, by what they are of.
+    """
+    form = InputForm.of(card)
+    either = "" if form.waveforms is None else f", or {form.waveforms} in its place"
     return {
         "name": name,
         "versions": [card.version],
         "platform": PLATFORM,
-        "inputs": metadata_tensors(input_specs(len(card.inputs))),
+        "inputs": metadata_tensors(input_tensors(form)),
         "outputs": metadata_tensors(OUTPUTS),
         "properties": {
             "asset_kind": card.asset_kind,
             "sha256": digest,
             "decision_threshold": str(card.decision_threshold),
-            "features": ", ".join(f"{model_input.name} [{model_input.unit}]" for model_input in card.inputs),
+            "features": _columns(card, form.measured),
+            "inputs": f"{form.features}{either}, {', '.join(map(str, form.required))}",
+            "context": _columns(card, form.context.values()),
             "sensor_id": "BYTES or INT64",
             "sampled_at": "Unix time in milliseconds",
             "decision": ", ".join(f"{decision.value} {decision.name.lower()}" for decision in Decision),
             "flags": ", ".join(f"{flag.value} {flag.name.lower()}" for flag in Flag if flag.name),
+            **{f"most_{what}": str(most) for what, most in limits.items()},
         },
     }
+
+
+def _columns(card: BundleCard, columns: Iterable[int]) -> str:
+    return ", ".join(f"{card.inputs[column].name} [{card.inputs[column].unit}]" for column in columns)
+
+
+def input_tensors(form: InputForm) -> tuple[TensorSpec, ...]:
+    """The inputs as metadata lists them: those that a client of features sends."""
+    context = tuple(spec for spec in form.optional if spec.name in form.context)
+    return (form.features, *form.required, *context)
 
 
 def metadata_tensors(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:

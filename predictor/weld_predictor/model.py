@@ -15,33 +15,26 @@ from numpy.typing import NDArray
 from weld_api.card import BundleCard
 from weld_api.predictor_settings import PredictorSettings
 from weld_api.quantity import parse_duration
-from weld_predictor.answer import OUTPUTS, Answer, RestAnswer, encode, requested_outputs
+from weld_predictor.answer import OUTPUTS, Answer, requested_outputs
 from weld_predictor.batching import MicroBatcher
+from weld_predictor.calls import CALLS, InferenceCall
 from weld_predictor.decision import complete, decide
+from weld_predictor.extraction import FeatureThread
 from weld_predictor.intake.fault import RequestError
 from weld_predictor.intake.flags import Bounds, Flag, flag_readings, has
-from weld_predictor.intake.readings import Readings, input_specs, take_readings
-from weld_predictor.intake.wire import RequestedOutput, parse_request
+from weld_predictor.intake.form import InputForm
+from weld_predictor.intake.readings import Readings, take_readings
+from weld_predictor.intake.wire import RequestedOutput
 from weld_predictor.life_cycle import LifeCycle
-from weld_predictor.metadata import metadata_tensors
+from weld_predictor.metadata import input_tensors, metadata_tensors
 from weld_predictor.metrics import PredictorMetrics
-
-
-@dataclass(frozen=True, slots=True)
-class RestRequest:
-    """An inference request as it came over REST."""
-
-    body: bytes
-    json_length: str | None
-    """Value of the header `Inference-Header-Content-Length`, None where it is absent."""
-    arrived_at: int
-    """Unix time in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRequest:
     """A request that will be answered."""
 
+    call: InferenceCall
     id: str | None
     readings: Readings
     flags: NDArray[np.uint32]
@@ -64,6 +57,7 @@ class RiskModel(Model):
         self,
         settings: PredictorSettings,
         card: BundleCard,
+        extraction: FeatureThread,
         batcher: MicroBatcher,
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
@@ -71,9 +65,11 @@ class RiskModel(Model):
         super().__init__(settings.model_name)
         self.version = card.version
         self._most = settings.queue_readings
-        self._inputs = input_specs(len(card.inputs))
+        self._form = InputForm.of(card)
         self._bounds = Bounds.of(card, parse_duration(settings.deadline), parse_duration(settings.jitter))
+        self._deadline = parse_duration(settings.deadline).total_seconds()
         self._threshold = card.decision_threshold
+        self._extraction = extraction
         self._batcher = batcher
         self._metrics = metrics
         self._life_cycle = life_cycle
@@ -87,23 +83,34 @@ class RiskModel(Model):
         return self._life_cycle.is_ready
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        return metadata_tensors(self._inputs)
+        return metadata_tensors(input_tensors(self._form))
 
     def get_output_types(self) -> list[dict[str, Any]]:
         return metadata_tensors(OUTPUTS)
 
     async def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> AcceptedRequest:
-        """Decode and check a request. Raises RequestError, with the sentence that the client gets."""
+        """Decode and check a request, and take features from its waveforms.
+
+        Raises RequestError, with the sentence that the client gets, and QueueFullError when too many waveforms wait.
+        """
         del headers
-        if not isinstance(payload, RestRequest):
-            raise RequestError("only the Open Inference Protocol over REST is spoken here: use /v2/models")
+        if not isinstance(payload, CALLS):
+            raise RequestError("only inference is spoken here, expected a request to /v2/models/.../infer")
         started = time.perf_counter()
-        request = parse_request(payload.body, payload.json_length)
+        request = payload.parse(self._form)
         outputs = requested_outputs(request)
-        readings = take_readings(request, self._inputs, self._most)
-        flags = flag_readings(readings, self._bounds, payload.arrived_at)
+        readings = take_readings(request, self._form, self._most)
         self._metrics.stage("decode", time.perf_counter() - started)
-        return AcceptedRequest(request.id, readings, flags, outputs)
+        if readings.ascans is not None:
+            readings = await self._with_features(readings)
+        flags = flag_readings(readings, self._bounds, payload.arrived_at)
+        return AcceptedRequest(payload, request.id, readings, flags, outputs)
+
+    async def _with_features(self, readings: Readings) -> Readings:
+        started = time.perf_counter()
+        extracted = await self._extraction.features(readings, self._form)
+        self._metrics.stage("features", time.perf_counter() - started)
+        return extracted
 
     async def predict(
         self,
@@ -128,13 +135,16 @@ class RiskModel(Model):
         result: ScoredRequest,
         headers: dict[str, str] | None = None,
         response_headers: dict[str, str] | None = None,
-    ) -> RestAnswer:
+    ) -> object:
         """Encode the answer as the request asks for it."""
         del headers, response_headers
         started = time.perf_counter()
         head = {"model_name": self.name, "model_version": self.version}
         if result.accepted.id is not None:
             head["id"] = result.accepted.id
-        encoded = encode(result.answer, result.accepted.outputs, head)
-        self._metrics.stage("encode", time.perf_counter() - started)
+        encoded = result.accepted.call.encode(result.answer, result.accepted.outputs, head)
+        ended = time.perf_counter()
+        self._metrics.stage("encode", ended - started)
+        if ended - result.accepted.call.started > self._deadline:
+            self._metrics.deadline_missed(len(result.answer))
         return encoded

@@ -23,8 +23,12 @@ from weld_api.predictor_settings import PredictorSettings
 from weld_api.quantity import parse_duration
 from weld_predictor.batching import MicroBatcher
 from weld_predictor.data_plane import OneModelForLife, PredictorDataPlane
-from weld_predictor.inference import InferenceRoutes
+from weld_predictor.extraction import FeatureThread
+from weld_predictor.grpc_server import InferenceService, PredictorGrpcServer
+from weld_predictor.inference import InferenceRoutes, longest_body
+from weld_predictor.intake.form import InputForm
 from weld_predictor.life_cycle import LifeCycle, Phase
+from weld_predictor.metadata import model_metadata
 from weld_predictor.metrics import PredictorMetrics
 from weld_predictor.model import RiskModel
 from weld_predictor.rest_server import PredictorRestServer
@@ -42,9 +46,16 @@ class PredictorServer(ModelServer):
         )
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client's types leave it out
         self._settings = settings
-        self._metrics = PredictorMetrics(REGISTRY, model=settings.model_name, version=card.version, site=settings.site)
+        self._metrics = PredictorMetrics(
+            REGISTRY,
+            model=settings.model_name,
+            version=card.version,
+            site=settings.site,
+            region=settings.region,
+        )
         self._life_cycle = LifeCycle(drain=_seconds(settings.drain))
         self._scoring = ScoringThread()
+        self._extraction = FeatureThread(settings.queue_readings)
         self._batcher = MicroBatcher(
             self._scoring.risk,
             max_readings=settings.max_readings,
@@ -52,10 +63,20 @@ class PredictorServer(ModelServer):
             queue_readings=settings.queue_readings,
             observe=self._metrics.batch,
         )
-        self._metrics.watch_queue(lambda: self._batcher.waiting)
+        self._metrics.watch_queue(lambda: self._batcher.waiting + self._extraction.waiting)
         self.dataplane = PredictorDataPlane(self.registered_models, self._life_cycle)
         self.model_repository_extension = OneModelForLife(self.registered_models)
-        self._routes = InferenceRoutes(settings, card, self.dataplane, self._metrics, self._life_cycle, _wall_clock)
+        form = InputForm.of(card)
+        longest = longest_body(settings.queue_readings, form)
+        metadata = model_metadata(
+            settings.model_name,
+            card,
+            settings.digest,
+            {"readings_in_a_request": settings.queue_readings, "bytes_in_a_request": longest},
+        )
+        self._routes = InferenceRoutes(
+            card.version, metadata, longest, self.dataplane, self._metrics, self._life_cycle, _wall_clock
+        )
         self._rest_server = PredictorRestServer(
             self.dataplane,
             self.model_repository_extension,
@@ -63,7 +84,10 @@ class PredictorServer(ModelServer):
             self._life_cycle,
             finish_within=_seconds(settings.finish_within),
         )
-        self.register_model(RiskModel(settings, card, self._batcher, self._metrics, self._life_cycle))
+        service = InferenceService(card.version, metadata, self.dataplane, self._metrics, self._life_cycle, _wall_clock)
+        self._grpc_server = PredictorGrpcServer(service, longest)
+        self._abandoning: asyncio.Future[None] | None = None
+        self.register_model(RiskModel(settings, card, self._extraction, self._batcher, self._metrics, self._life_cycle))
 
     def run(self, listener: socket) -> None:
         """Answer at `listener`, load the bundle, serve, and return once interrupted (SIGTERM or SIGINT) and drained.
@@ -80,8 +104,8 @@ class PredictorServer(ModelServer):
         address, port = listener.getsockname()[:2]
         serving = asyncio.create_task(self._rest_server.serve(listener))
         serving.add_done_callback(lambda _: self._life_cycle.end())
-        _log.info("listening", extra={"address": address, "port": port})
         try:
+            _log.info("listening", extra={"address": address, "port": port, **await self._start_grpc()})
             await self._scoring.prepare(lambda: load_scorer(self._settings))
             self._life_cycle.serve()
             if self._life_cycle.is_ready:
@@ -90,12 +114,21 @@ class PredictorServer(ModelServer):
             await self._life_cycle.until_drained()
         finally:
             self._rest_server.close()
-            await serving
+            await asyncio.gather(serving, self._grpc_server.close(_seconds(self._settings.finish_within)))
+            self._extraction.close()
             self._scoring.close()
+
+    async def _start_grpc(self) -> dict[str, int]:
+        """What to say of it in the log. Raises AddressError."""
+        if self._settings.grpc_port is None:
+            return {}
+        port = await self._grpc_server.start(self._settings.listen_address, self._settings.grpc_port)
+        return {"grpc_port": port}
 
     def _interrupt(self) -> None:
         if self._life_cycle.phase is Phase.CLOSING:
             self._rest_server.abandon()
+            self._abandoning = asyncio.ensure_future(self._grpc_server.close(0))
         self._life_cycle.interrupt()
         _log.info("interrupted", extra={"phase": self._life_cycle.phase.name.lower()})
 

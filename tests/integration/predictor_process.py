@@ -118,6 +118,15 @@ class PredictorProcess:
         line = await self.logged("listening")
         return f"http://{line['address']}:{line['port']}"
 
+    async def grpc_address(self) -> str:
+        """`127.0.0.1:port`, once it listens; it must have been started with a `grpc_port`."""
+        line = await self.logged("listening")
+        return f"{line['address']}:{line['grpc_port']}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def interrupt(self) -> None:
         """SIGTERM."""
         self._process.send_signal(signal.SIGTERM)

@@ -31,7 +31,7 @@ from weld_bundle.manifest import CARD, ESTIMATOR, MANIFEST, Manifest, sha256
 from weld_predictor.intake.flags import Flag
 
 INFER = "/v2/models/north-line/infer"
-LABELS = 'model="north-line",site="north",version="1.0.0"'
+LABELS = 'model="north-line",region="",site="north",version="1.0.0"'
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +212,9 @@ async def test_metadata_and_health(client: httpx.AsyncClient, bundle: PackedBund
         ("GET", "/v2/nothing", 404, "Not Found"),
         (
             "POST",
-            "/v1/models/north-line:predict",
+            "/v1/models/north-line:explain",
             501,
-            "protocol V1 is not spoken here, use the Open Inference Protocol: /v2/models",
+            "explanations are not given here, use :predict or /v2/models/.../infer",
         ),
         (
             "POST",
@@ -247,13 +247,16 @@ async def test_metrics_count_what_was_served(client: httpx.AsyncClient, bundle: 
         return after[series] - before.get(series, 0)
 
     assert grown(f"weldserve_readings_total{{{LABELS}}}") == 7
-    assert grown('weldserve_requests_total{model="north-line",site="north",status="200",version="1.0.0"}') == 1
-    assert grown('weldserve_requests_total{model="north-line",site="north",status="400",version="1.0.0"}') == 1
+    for status in (200, 400):
+        labels = f'model="north-line",protocol="rest",region="",site="north",status="{status}",version="1.0.0"'
+        assert grown(f"weldserve_requests_total{{{labels}}}") == 1
+    assert grown(f"weldserve_risk_count{{{LABELS}}}") == 6
     assert grown(f'weldserve_flagged_readings_total{{flag="not_finite",{LABELS}}}') == 1
     assert grown(f"weldserve_batch_readings_sum{{{LABELS}}}") == 6
-    assert grown('weldserve_stage_seconds_count{model="north-line",site="north",stage="score",version="1.0.0"}') == 1
+    labels = 'model="north-line",region="",site="north",stage="score",version="1.0.0"'
+    assert grown(f"weldserve_stage_seconds_count{{{labels}}}") == 1
     assert after[f"weldserve_queue_readings{{{LABELS}}}"] == 0
-    sha256_label = f'model="north-line",sha256="{bundle.digest}",site="north",version="1.0.0"'
+    sha256_label = f'model="north-line",region="",sha256="{bundle.digest}",site="north",version="1.0.0"'
     assert after[f"weldserve_bundle_info{{{sha256_label}}}"] == 1
     assert grown('request_predict_seconds_count{model_name="north-line"}') == 1
 
@@ -270,7 +273,9 @@ async def test_malformed_requests_are_refused_with_a_sentence_each_and_no_traceb
     assert [line["message"] for line in small_predictor.log_lines()] == ["listening", "ready"]
 
 
-async def test_bodies_that_are_too_long_or_compressed_are_refused(small_predictor: PredictorProcess) -> None:
+async def test_bodies_that_are_too_long_or_in_an_unknown_encoding_are_refused(
+    small_predictor: PredictorProcess,
+) -> None:
     async def in_pieces() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b" " * 10_000
@@ -281,9 +286,11 @@ async def test_bodies_that_are_too_long_or_compressed_are_refused(small_predicto
         for response in (declared, chunked):
             assert response.status_code == 413
             assert re.fullmatch(r"the body has \d+ bytes or more, expected at most \d+", response.json()["error"])
-        compressed = await client.post(INFER, content=b"", headers={"content-encoding": "gzip"})
-        assert compressed.status_code == 415
-        assert "content-encoding 'gzip' came" in compressed.json()["error"]
+        encoded = await client.post(INFER, content=b"", headers={"content-encoding": "br"})
+        assert (encoded.status_code, encoded.json()) == (
+            415,
+            {"error": "content-encoding 'br' came, expected gzip, deflate or none"},
+        )
 
 
 async def test_beyond_the_queue_requests_are_refused_at_once_and_told_to_come_again(

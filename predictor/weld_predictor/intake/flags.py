@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weld_api.card import BundleCard
+from weld_predictor.intake.form import knows_waveforms
 from weld_predictor.intake.readings import Readings
 
 DELIVERY_DEVIATIONS = 3
@@ -25,7 +26,7 @@ class Flag(IntFlag):
     NOT_SCORED = 1
     """The estimator gave no answer; `risk` is 1 so that the reading never looks sound, and is no estimate."""
     NOT_FINITE = 2
-    """A feature is NaN, infinite or missing; never scored."""
+    """A feature is NaN, infinite or missing, or context is infinite; never scored."""
     OUT_OF_RANGE = 4
     """A feature is outside the range that the card gives; scored, with reserve."""
     LATE = 8
@@ -33,6 +34,22 @@ class Flag(IntFlag):
     AHEAD = 16
     """It says that it was sampled later than it came, by more than three deviations of the delivery time: a clock, or a
     unit of time, is wrong; scored."""
+    MISSING_CONTEXT = 32
+    """Context that the model asks for did not come, or came as NaN; not scored unless the card reserves it."""
+    SATURATED = 64
+    """The waveform is at full scale for longer than the initial pulse lasts; scored, unless the card rejects it."""
+    NO_COUPLING = 128
+    """There is no back wall's echo: the sensor has lost its contact, so a flaw would not be seen either; scored, unless
+    the card rejects it."""
+
+
+MOST_SATURATED = 0.04
+"""Share of a waveform's samples at full scale that the initial pulse may have: 0.4 of 10.24 µs."""
+LEAST_WALL_LEVEL = -30.0
+"""dB: below it, the highest peak where the back wall is expected may be noise."""
+REJECTED_BY_DEFAULT = Flag.MISSING_CONTEXT
+_HANDLED = Flag.OUT_OF_RANGE | Flag.MISSING_CONTEXT | Flag.SATURATED | Flag.NO_COUPLING
+"""Flags of which the card may say whether the reading is scored. What is not finite never is: estimators fail on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,14 @@ class Bounds:
     """[F]"""
     late_after: timedelta
     ahead_after: timedelta
+    context: NDArray[np.bool_]
+    """[F], which columns are the plant's."""
+    rejected: Flag
+    """Flags with which a reading is not scored."""
+    saturated: int | None = None
+    """Column of the share of samples at full scale, where there is one."""
+    wall_level: int | None = None
+    """Column of the level of the back wall's echo in dB, where there is one."""
 
     @classmethod
     def of(cls, card: BundleCard, deadline: timedelta, jitter: timedelta) -> Self:
@@ -54,6 +79,10 @@ class Bounds:
             maximum=np.array([model_input.maximum for model_input in card.inputs], np.float32),
             late_after=deadline + DELIVERY_DEVIATIONS * jitter,
             ahead_after=DELIVERY_DEVIATIONS * jitter,
+            context=np.array([model_input.source == "Context" for model_input in card.inputs]),
+            rejected=_rejected(card),
+            saturated=_column(card, "saturated"),
+            wall_level=_column(card, "wall_level"),
         )
 
 
@@ -63,19 +92,45 @@ def flag_readings(readings: Readings, bounds: Bounds, arrived_at: int) -> NDArra
     with np.errstate(invalid="ignore"):
         outside = (features < bounds.minimum) | (features > bounds.maximum)
     finite = np.isfinite(features)
+    absent = np.isnan(features) & bounds.context
     oldest = arrived_at - bounds.late_after // _MILLISECOND
     newest = arrived_at + bounds.ahead_after // _MILLISECOND
     flags = np.zeros(len(readings), np.uint32)
     for flag, concerned in (
         (Flag.OUT_OF_RANGE, (outside & finite).any(axis=1)),
-        (Flag.NOT_FINITE | Flag.NOT_SCORED, ~finite.all(axis=1)),
+        (Flag.NOT_FINITE | Flag.NOT_SCORED, ~(finite | absent).all(axis=1)),
         (Flag.LATE, readings.sampled_at < oldest),
         (Flag.AHEAD, readings.sampled_at > newest),
+        (Flag.MISSING_CONTEXT, absent.any(axis=1)),
+        (Flag.SATURATED, _beyond(features, bounds.saturated, np.greater, MOST_SATURATED)),
+        (Flag.NO_COUPLING, _beyond(features, bounds.wall_level, np.less, LEAST_WALL_LEVEL)),
     ):
         flags[concerned] |= np.uint32(flag)
+    flags[has(flags, bounds.rejected)] |= np.uint32(Flag.NOT_SCORED)
     return flags
 
 
+def _beyond(features: NDArray[np.float32], column: int | None, compare: np.ufunc, bound: float) -> NDArray[np.bool_]:
+    if column is None:
+        return np.zeros(len(features), np.bool_)
+    beyond: NDArray[np.bool_] = compare(features[:, column], np.float32(bound))
+    return beyond
+
+
+def _rejected(card: BundleCard) -> Flag:
+    rejected = REJECTED_BY_DEFAULT
+    for name, handling in card.flags.items():
+        flag = Flag.__members__.get(name.upper(), Flag(0)) & _HANDLED
+        rejected = rejected | flag if handling == "Reject" else rejected & ~flag
+    return rejected
+
+
+def _column(card: BundleCard, name: str) -> int | None:
+    """The column of a feature whose meaning is known because the card's features are the predictor's own."""
+    names = [model_input.name for model_input in card.inputs]
+    return names.index(name) if knows_waveforms(card) and name in names else None
+
+
 def has(flags: NDArray[np.uint32], flag: Flag) -> NDArray[np.bool_]:
-    """Which readings [N] have `flag`."""
+    """Which readings [N] have `flag`, or one of them."""
     return (flags & np.uint32(flag)).astype(np.bool_)

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weld_predictor.intake.fault import RequestError, quoted
-from weld_predictor.intake.tensor import BYTES, FP32, INT64, decode, shape_text
+from weld_predictor.intake.form import ASCANS, FEATURES, SAMPLED_AT, SENSOR_ID, InputForm, TensorSpec
+from weld_predictor.intake.tensor import decode, shape_text
 from weld_predictor.intake.wire import WireRequest, WireTensor
-
-FEATURES = "features"
-SENSOR_ID = "sensor_id"
-SAMPLED_AT = "sampled_at"
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """An input or output of the model: one of `datatypes`, in `shape`, None being the number of readings."""
-
-    name: str
-    datatypes: tuple[str, ...]
-    shape: tuple[int | None, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name} {' or '.join(self.datatypes)} {shape_text(self.shape)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +20,69 @@ class Readings:
     """N readings of one request, as they came."""
 
     features: NDArray[np.float32]
-    """[N, F], in the order of the card; may hold NaN and infinities."""
+    """[N, F], in the order of the card; may hold NaN and infinities. Context that did not come is NaN."""
     sensor_id: NDArray[np.int64] | NDArray[np.bytes_]
     """[N]"""
     sampled_at: NDArray[np.int64]
     """[N], Unix time in milliseconds."""
+    ascans: NDArray[np.int16] | None = None
+    """[N, S], where the features are still to be taken from waveforms; until then `features` has NaN for them."""
 
     def __len__(self) -> int:
         return len(self.features)
 
 
-def input_specs(features: int) -> tuple[TensorSpec, ...]:
-    """The inputs of a model that takes `features` numbers per reading."""
-    return (
-        TensorSpec(FEATURES, (FP32,), (None, features)),
-        TensorSpec(SENSOR_ID, (BYTES, INT64), (None,)),
-        TensorSpec(SAMPLED_AT, (INT64,), (None,)),
-    )
-
-
-def take_readings(request: WireRequest, specs: Sequence[TensorSpec], most: int) -> Readings:
-    """The readings of a request with the inputs `specs` (see `input_specs`), at most `most` of them.
+def take_readings(request: WireRequest, form: InputForm, most: int) -> Readings:
+    """The readings of a request in `form`, at most `most` of them.
 
     Raises RequestError with a sentence that names the tensor, what came and what was expected.
     """
-    tensors = _by_name(request, specs)
-    for spec in specs:
-        _check_form(tensors[spec.name], spec)
+    tensors = _by_name(request, form)
+    specs = {spec.name: spec for spec in form.specs}
+    for name, tensor in tensors.items():
+        _check_form(tensor, specs[name])
     _check_count(tensors, most)
     values: dict[str, NDArray[Any]] = {name: decode(tensor) for name, tensor in tensors.items()}
-    return Readings(values[FEATURES], values[SENSOR_ID], values[SAMPLED_AT])
+    return Readings(_columns(values, form), values[SENSOR_ID], values[SAMPLED_AT], values.get(ASCANS))
 
 
-def _by_name(request: WireRequest, specs: Sequence[TensorSpec]) -> dict[str, WireTensor]:
-    wanted = {spec.name for spec in specs}
-    inputs = ", ".join(map(str, specs))
+def with_features(readings: Readings, form: InputForm) -> Readings:
+    """The same readings, with features from their waveforms if they have any; takes tens of microseconds for each."""
+    if readings.ascans is None:
+        return readings
+    features = readings.features.copy()
+    features[:, form.measured] = form.extract(readings.ascans)
+    return replace(readings, features=features, ascans=None)
+
+
+def _columns(values: dict[str, NDArray[Any]], form: InputForm) -> NDArray[np.float32]:
+    if FEATURES in values and not form.context:
+        features: NDArray[np.float32] = values[FEATURES]
+        return features
+    columns = np.full((len(values[SENSOR_ID]), form.columns), np.nan, np.float32)
+    if FEATURES in values:
+        columns[:, form.measured] = values[FEATURES]
+    for name, column in form.context.items():
+        if name in values:
+            columns[:, column] = values[name]
+    return columns
+
+
+def _by_name(request: WireRequest, form: InputForm) -> dict[str, WireTensor]:
+    wanted = {spec.name for spec in form.specs}
     for name, times in Counter(tensor.name for tensor in request.inputs).items():
         if name not in wanted:
-            raise RequestError(f"tensor {quoted(name)} is not an input of this model, expected {inputs}")
+            raise RequestError(f"tensor {quoted(name)} is not an input of this model, expected {form}")
         if times > 1:
             raise RequestError(f"tensor {name!r} came {times} times, expected it once")
     tensors = {tensor.name: tensor for tensor in request.inputs}
-    for spec in specs:
+    if FEATURES in tensors and ASCANS in tensors:
+        raise RequestError(f"tensors {FEATURES!r} and {ASCANS!r} both came, expected one of them")
+    if ASCANS not in tensors and FEATURES not in tensors:
+        raise RequestError(f"tensor {FEATURES!r} is missing, expected {form}")
+    for spec in form.required:
         if spec.name not in tensors:
-            raise RequestError(f"tensor {spec.name!r} is missing, expected {inputs}")
+            raise RequestError(f"tensor {spec.name!r} is missing, expected {form}")
     return tensors
 
 
@@ -98,11 +101,12 @@ def _check_form(tensor: WireTensor, spec: TensorSpec) -> None:
 
 
 def _check_count(tensors: dict[str, WireTensor], most: int) -> None:
-    count = tensors[FEATURES].shape[0]
+    measured = FEATURES if FEATURES in tensors else ASCANS
+    count = tensors[measured].shape[0]
     if not 1 <= count <= most:
-        raise RequestError(f"tensor {FEATURES!r}: {count} readings came, expected 1 to {most} in one request")
+        raise RequestError(f"tensor {measured!r}: {count} readings came, expected 1 to {most} in one request")
     for tensor in tensors.values():
         if tensor.shape[0] != count:
             raise RequestError(
-                f"tensor {tensor.name!r}: {tensor.shape[0]} readings came, expected {count} as in {FEATURES!r}"
+                f"tensor {tensor.name!r}: {tensor.shape[0]} readings came, expected {count} as in {measured!r}"
             )

@@ -18,12 +18,18 @@ from weld_predictor.intake.wire import WireTensor
 
 FP32 = "FP32"
 INT64 = "INT64"
+INT16 = "INT16"
 BYTES = "BYTES"
 
 LONGEST_TEXT = 128
 """Longest element of a BYTES tensor, in bytes: arrays hold texts at one width, so one long text would widen all."""
 
-_DTYPES: dict[str, np.dtype[Any]] = {FP32: np.dtype("<f4"), INT64: np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    FP32: np.dtype("<f4"),
+    INT64: np.dtype("<i8"),
+    INT16: np.dtype("<i2"),
+}
+_BITS = {INT64: 64, INT16: 16}
 
 
 def shape_text(sizes: tuple[int | None, ...] | tuple[int, ...]) -> str:
@@ -32,7 +38,7 @@ def shape_text(sizes: tuple[int | None, ...] | tuple[int, ...]) -> str:
 
 
 def decode(tensor: WireTensor) -> NDArray[Any]:
-    """The tensor's values in its shape: float32, int64, or bytes of fixed width.
+    """The tensor's values in its shape: float32, int64, int16, or bytes of fixed width.
 
     JSON's `null` stands for a missing FP32 value and becomes NaN; an FP32 value beyond float32 becomes an infinity.
     Binary numbers are viewed, and copied only where they are not aligned. The caller has bounded the shape.
@@ -42,6 +48,8 @@ def decode(tensor: WireTensor) -> NDArray[Any]:
     expected = math.prod(tensor.shape)
     if isinstance(tensor.values, memoryview):
         values = _from_binary(tensor, tensor.values, expected)
+    elif isinstance(tensor.values, np.ndarray):
+        values = _from_array(tensor, tensor.values, expected)
     else:
         values = _from_json(tensor, _flat(tensor, tensor.values), expected)
     return values.reshape(tensor.shape)
@@ -60,6 +68,31 @@ def _from_binary(tensor: WireTensor, raw: memoryview, expected: int) -> NDArray[
     return np.require(np.frombuffer(raw, dtype), requirements=["ALIGNED"])
 
 
+def _from_array(tensor: WireTensor, values: NDArray[Any], expected: int) -> NDArray[Any]:
+    """Numbers of a kind that holds the tensor's data type, as gRPC's typed contents do."""
+    _check_number(tensor, len(values), expected)
+    if tensor.datatype in _BITS:
+        _check_bits(tensor, values)
+    return values.astype(_DTYPES[tensor.datatype], copy=False)
+
+
+def _check_number(tensor: WireTensor, came: int, expected: int) -> None:
+    if came != expected:
+        raise RequestError(
+            f"tensor {tensor.name!r}: {came} values came, expected {expected} for shape {shape_text(tensor.shape)}"
+        )
+
+
+def _check_bits(tensor: WireTensor, values: NDArray[np.signedinteger[Any]]) -> None:
+    bounds = np.iinfo(_DTYPES[tensor.datatype])
+    outside = (values < bounds.min) | (values > bounds.max)
+    if outside.any():
+        raise RequestError(
+            f"tensor {tensor.name!r}: {values[outside][0]} came, "
+            f"expected whole numbers of {_BITS[tensor.datatype]} bits"
+        )
+
+
 def _flat(tensor: WireTensor, data: list[Any]) -> list[Any]:
     """JSON data in one list; the protocol allows both nested and flat lists, in row-major order."""
     for size in tensor.shape[1:]:
@@ -74,21 +107,24 @@ def _flat(tensor: WireTensor, data: list[Any]) -> list[Any]:
 
 
 def _from_json(tensor: WireTensor, data: list[Any], expected: int) -> NDArray[Any]:
-    if len(data) != expected:
-        raise RequestError(
-            f"tensor {tensor.name!r}: {len(data)} values came, expected {expected} for shape {shape_text(tensor.shape)}"
-        )
+    _check_number(tensor, len(data), expected)
     types = set(map(type, data))
     if tensor.datatype == BYTES:
+        if types == {bytes}:  # never from JSON
+            return _texts(tensor, cast(list[bytes], data))
         _only(tensor, data, types, {str}, "strings")
         texts = cast(list[str], data)
         return _texts(tensor, texts if all(map(str.isascii, texts)) else [text.encode() for text in texts])
-    if tensor.datatype == INT64:
-        _only(tensor, data, types, {int}, "whole numbers of 64 bits")
+    if bits := _BITS.get(tensor.datatype):
+        _only(tensor, data, types, {int}, f"whole numbers of {bits} bits")
         try:
-            return np.array(data, np.int64)
+            values = np.array(data, np.int64)
         except OverflowError:
-            raise RequestError(f"tensor {tensor.name!r}: {max(data)} came, expected whole numbers of 64 bits") from None
+            raise RequestError(
+                f"tensor {tensor.name!r}: {max(data)} came, expected whole numbers of {bits} bits"
+            ) from None
+        _check_bits(tensor, values)
+        return values.astype(_DTYPES[tensor.datatype], copy=False)
     _only(tensor, data, types, {int, float, type(None)}, "numbers")
     with np.errstate(over="ignore"):
         return np.array(data, np.float32)

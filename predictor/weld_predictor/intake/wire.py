@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from numpy.typing import NDArray
 
 from weld_predictor.intake.fault import RequestError, quoted
 
@@ -27,8 +28,8 @@ class WireTensor:
     name: str
     datatype: str
     shape: tuple[int, ...]
-    values: list[Any] | memoryview
-    """JSON's values, flat or nested; or the bytes of the binary extension."""
+    values: list[Any] | memoryview | NDArray[Any]
+    """JSON's values, flat or nested, or names as bytes; bytes of binary tensors; or numbers in an array [any]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def parse_request(body: bytes, json_length: str | None) -> WireRequest:
     Raises RequestError with one sentence for anything that the protocol does not allow.
     """
     length = _json_length(json_length, len(body))
-    envelope = _json(memoryview(body)[:length])
+    envelope = parse_json(memoryview(body)[:length], "'inputs'")
     binary = _BinaryTail(memoryview(body)[length:])
     binary_outputs = _flag(_parameters(envelope, "the request"), "binary_data_output", "the request", False)
     request = WireRequest(
@@ -109,15 +110,16 @@ def _json_length(header: str | None, body_length: int) -> int:
     return int(header)
 
 
-def _json(text: memoryview) -> dict[str, Any]:
+def parse_json(text: memoryview, wanted: str) -> dict[str, Any]:
+    """The object in `text`, which is to have `wanted`. Raises RequestError."""
     if not text:
-        raise RequestError("the request has no JSON, expected an object with 'inputs'")
+        raise RequestError(f"the request has no JSON, expected an object with {wanted}")
     try:
         envelope = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"the request's JSON cannot be read: {error}") from None
     if not isinstance(envelope, dict):
-        raise RequestError(f"the request's JSON is {_json_type(envelope)}, expected an object with 'inputs'")
+        raise RequestError(f"the request's JSON is {json_type(envelope)}, expected an object with {wanted}")
     return envelope
 
 
@@ -128,12 +130,12 @@ def _objects(envelope: dict[str, Any], key: str, *, required: bool) -> list[dict
     if items is None:
         raise RequestError(f"the request has no {key!r}, expected a list of tensors")
     if not isinstance(items, list):
-        raise RequestError(f"{key!r} is {_json_type(items)}, expected a list of tensors")
+        raise RequestError(f"{key!r} is {json_type(items)}, expected a list of tensors")
     for index, item in enumerate(items):
         if not isinstance(item, dict):
-            raise RequestError(f"{key}[{index}] is {_json_type(item)}, expected an object with a 'name'")
+            raise RequestError(f"{key}[{index}] is {json_type(item)}, expected an object with a 'name'")
         if not isinstance(item.get("name"), str):
-            raise RequestError(f"{key}[{index}]: 'name' is {_json_type(item.get('name'))}, expected a string")
+            raise RequestError(f"{key}[{index}]: 'name' is {json_type(item.get('name'))}, expected a string")
     return items
 
 
@@ -142,7 +144,7 @@ def _input(item: dict[str, Any], binary: _BinaryTail) -> WireTensor:
     datatype = item.get("datatype")
     if not isinstance(datatype, str):
         raise RequestError(
-            f"tensor {quoted(name)}: 'datatype' is {_json_type(datatype)}, expected a string such as FP32"
+            f"tensor {quoted(name)}: 'datatype' is {json_type(datatype)}, expected a string such as FP32"
         )
     return WireTensor(name, datatype, _shape(item, name), _values(item, name, binary))
 
@@ -150,7 +152,7 @@ def _input(item: dict[str, Any], binary: _BinaryTail) -> WireTensor:
 def _shape(item: dict[str, Any], name: str) -> tuple[int, ...]:
     shape = item.get("shape")
     if not isinstance(shape, list):
-        raise RequestError(f"tensor {quoted(name)}: 'shape' is {_json_type(shape)}, expected a list of sizes")
+        raise RequestError(f"tensor {quoted(name)}: 'shape' is {json_type(shape)}, expected a list of sizes")
     if not all(type(size) is int and size >= 0 for size in shape):
         raise RequestError(
             f"tensor {quoted(name)}: shape {quoted(shape)} came, expected whole numbers that are not negative"
@@ -167,7 +169,7 @@ def _values(item: dict[str, Any], name: str, binary: _BinaryTail) -> list[Any] |
         return binary.take(name, size)
     if not isinstance(data, list):
         raise RequestError(
-            f"tensor {quoted(name)}: 'data' is {_json_type(data)}, expected a list of values, or 'binary_data_size'"
+            f"tensor {quoted(name)}: 'data' is {json_type(data)}, expected a list of values, or 'binary_data_size'"
         )
     return data
 
@@ -183,7 +185,7 @@ def _parameters(holder: dict[str, Any], where: str) -> dict[str, Any]:
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
-        raise RequestError(f"{where}: 'parameters' is {_json_type(parameters)}, expected an object")
+        raise RequestError(f"{where}: 'parameters' is {json_type(parameters)}, expected an object")
     return parameters
 
 
@@ -200,9 +202,10 @@ def _request_id(envelope: dict[str, Any]) -> str | None:
     request_id = envelope.get("id")
     if request_id is None or isinstance(request_id, str):
         return request_id
-    raise RequestError(f"'id' is {_json_type(request_id)}, expected a string")
+    raise RequestError(f"'id' is {json_type(request_id)}, expected a string")
 
 
-def _json_type(value: object) -> str:
+def json_type(value: object) -> str:
+    """What `value` is in JSON: `a number`."""
     names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
     return "missing" if value is None else names[type(value)]

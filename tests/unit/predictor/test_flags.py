@@ -1,5 +1,6 @@
 """What is wrong with a reading is said of that reading alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -17,6 +18,8 @@ BOUNDS = Bounds(
     maximum=np.array([10, 1], np.float32),
     late_after=timedelta(milliseconds=160),
     ahead_after=timedelta(milliseconds=60),
+    context=np.array([False, False]),
+    rejected=Flag.MISSING_CONTEXT,
 )
 
 
@@ -60,7 +63,12 @@ def test_readings_that_came_late_or_too_early_are_flagged(sampled_at: int, flags
 
 
 def test_a_range_holds_at_its_ends_in_the_precision_of_the_features() -> None:
-    bounds = Bounds(np.array([0.1], np.float32), np.array([0.3], np.float32), BOUNDS.late_after, BOUNDS.ahead_after)
+    bounds = replace(
+        BOUNDS,
+        minimum=np.array([0.1], np.float32),
+        maximum=np.array([0.3], np.float32),
+        context=np.array([False]),
+    )
     ends = Readings(np.array([[0.1], [0.3]], np.float32), np.arange(2), np.full(2, ARRIVED))
     assert not flag_readings(ends, bounds, ARRIVED).any()
 

@@ -9,18 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
+from tests.unit.predictor.cards import card
 from tests.unit.predictor.malformed_requests import FEATURES, MALFORMED, MOST
 from tests.unit.predictor.requests import FORMS, Body, binary_body, json_body, json_tensors, readings
 from weld_predictor.answer import requested_outputs
 from weld_predictor.intake.fault import RequestError
-from weld_predictor.intake.readings import Readings, input_specs, take_readings
+from weld_predictor.intake.form import InputForm
+from weld_predictor.intake.readings import Readings, take_readings
 from weld_predictor.intake.wire import RequestedOutput, parse_request
+
+FORM = InputForm.of(card(FEATURES))
 
 
 def take(body: Body) -> Readings:
     request = parse_request(*body)
     requested_outputs(request)
-    return take_readings(request, input_specs(FEATURES), MOST)
+    return take_readings(request, FORM, MOST)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -3,7 +3,7 @@
 from tests.unit.predictor.cards import card
 from weld_predictor.metadata import model_metadata
 
-METADATA = model_metadata("north-line", card(features=2), digest="6c" * 32)
+METADATA = model_metadata("north-line", card(features=2), digest="6c" * 32, limits={"readings": 10})
 
 
 def test_the_tensors_are_listed_with_the_number_of_readings_left_open() -> None:
@@ -29,8 +29,12 @@ def test_the_properties_say_what_the_tensors_mean() -> None:
         "sha256": "6c" * 32,
         "decision_threshold": "0.5",
         "features": "echo_0 [dB], echo_1 [dB]",
+        "inputs": "features FP32 [N, 2], sensor_id BYTES or INT64 [N], sampled_at INT64 [N]",
+        "context": "",
         "sensor_id": "BYTES or INT64",
         "sampled_at": "Unix time in milliseconds",
         "decision": "0 sound, 1 at_risk",
-        "flags": "1 not_scored, 2 not_finite, 4 out_of_range, 8 late, 16 ahead",
+        "flags": "1 not_scored, 2 not_finite, 4 out_of_range, 8 late, 16 ahead, 32 missing_context, "
+        "64 saturated, 128 no_coupling",
+        "most_readings": "10",
     }

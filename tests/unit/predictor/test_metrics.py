@@ -8,7 +8,7 @@ from weld_predictor.batching import Batch
 from weld_predictor.intake.flags import Flag
 from weld_predictor.metrics import PredictorMetrics
 
-LABELS = {"model": "north-line", "version": "1.0.0", "site": "north"}
+LABELS = {"model": "north-line", "version": "1.0.0", "site": "north", "region": "south"}
 
 
 def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
@@ -18,8 +18,8 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     metrics.bundle_is_served("ab" * 32)
     metrics.batch(Batch(readings=3, seconds=0.5, waits=(0.25, 0.5)))
     metrics.stage("decode", 0.125)
-    metrics.request(200, 0.75)
-    metrics.request(429, 0.25)
+    metrics.request("rest", "200", 0.75)
+    metrics.request("grpc", "RESOURCE_EXHAUSTED", 0.25)
     metrics.deadline_missed(3)
     metrics.answer(
         Answer(
@@ -35,8 +35,8 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     assert value("readings_total") == 3
     assert value("at_risk_readings_total") == 2
     assert value("deadline_missed_readings_total") == 3
-    assert value("requests_total", status="200") == 1
-    assert value("requests_total", status="429") == 1
+    assert value("requests_total", protocol="rest", status="200") == 1
+    assert value("requests_total", protocol="grpc", status="RESOURCE_EXHAUSTED") == 1
     assert value("request_seconds_sum") == 1
     assert value("batch_readings_sum") == 3
     assert value("stage_seconds_sum", stage="queue") == 0.75
@@ -45,5 +45,8 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     assert value("flagged_readings_total", flag="late") == 2
     assert value("flagged_readings_total", flag="not_scored") == 1
     assert value("flagged_readings_total", flag="not_finite") == 0
+    assert value("risk_count") == 2
+    assert value("risk_bucket", le="0.1") == 1
+    assert value("risk_bucket", le="0.9") == value("risk_bucket", le="+Inf") == 2
     assert value("queue_readings") == 17
     assert value("bundle_info", sha256="ab" * 32) == 1
