@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from weld_api.card import BundleCard
 from weld_cli.failures import CommandError, failures_in_a_sentence
 
 app = typer.Typer(help="Make bundles, check them, and show what is in them.", no_args_is_help=True)
@@ -58,7 +59,7 @@ def show(
         if as_json:
             typer.echo(json.dumps({"sha256": verified.digest, "card": card}, indent=2, ensure_ascii=False))
             return
-        _print_yaml({**card, "inputs": f"{len(verified.card.inputs)} of float32"})
+        _print_yaml({**card, **_in_short(verified.card)})
         _print_model(verified.card.version, verified.digest)
 
 
@@ -92,6 +93,16 @@ def train_first(
             f"on {evaluation.readings} readings of {evaluation.dataset}"
         )
         _print_model(version, digest)
+
+
+def _in_short(card: BundleCard) -> dict[str, str]:
+    """What is too long to read."""
+    short = {"inputs": f"{len(card.inputs)} of float32"}
+    if card.profile is not None:
+        short["profile"] = f"of {card.profile.readings} readings"
+    if card.sites:
+        short["sites"] = f"{len(card.sites)}, from {card.sites[0]} to {card.sites[-1]}"
+    return short
 
 
 def _check_is_new(folder: Path) -> None:

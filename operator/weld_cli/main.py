@@ -16,5 +16,6 @@ app = typer.Typer(
 )
 app.add_typer(bundle_commands.app, name="bundle")
 bundle_commands.app.command("train-reference")(reference_commands.train_reference)
+bundle_commands.app.command("report")(reference_commands.report)
 app.command("evaluate")(reference_commands.evaluate)
 app.command("crd")(crd_command.crd)

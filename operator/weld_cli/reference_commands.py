@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -98,3 +98,39 @@ def table(records: Iterable[Record]) -> list[str]:
 
 def _share(value: float, lowest: float, highest: float) -> str:
     return f"{100 * value:.1f} ({100 * lowest:.1f} to {100 * highest:.1f})"
+
+
+def report(
+    bundles: Bundles,
+    evaluation: Annotated[
+        Path, typer.Option("--evaluation", metavar="FILE", help="What `weldserve evaluate` wrote.")
+    ] = Path("build/evaluation.json"),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Page to write: .png, .svg or .pdf.")] = Path(
+        "build/report.png"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Of the test sites.")] = 0,
+    sites: Annotated[int, typer.Option(min=1, help="Test sites of 2,000 sensors.")] = 24,
+) -> None:
+    """Draw a page of plots: A-scans, ROC, precision and recall, calibration, importance, the fall by scenario."""
+    with failures_in_a_sentence(extra="report"):
+        from weld_bundle.loading import load
+        from weld_simulator.report import draw
+
+        loaded = [load(folder) for folder in bundle_folders(bundles)]
+        records = _records_in(evaluation)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draw(loaded, records, out, seed, sites)
+        except ValueError as error:
+            raise CommandError(f"{out} cannot be drawn: {error}") from error
+        typer.echo(f"{out}")
+
+
+def _records_in(file: Path) -> list[dict[str, Any]]:
+    if not file.is_file():
+        raise CommandError(f"{file} is missing; `weldserve evaluate` writes it")
+    try:
+        records = json.loads(file.read_text())["records"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{file} is not what `weldserve evaluate` writes") from error
+    return list(records)

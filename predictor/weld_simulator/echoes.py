@@ -61,7 +61,7 @@ class Beam:
         """`pulses` `[N, B]` are the probes'; `temperature` `[N]` is the wall's in °C."""
         delay = 2 * sensors.paint / _PAINT_VELOCITY
         # The sum of all repetitions within a layer (Brekhovskikh, Waves in Layered Media, 2nd ed., 1980, §4).
-        layer = 1 / (1 - np.float32(_PAINT_REFLECTION) * _shifted(delay))
+        layer = 1 / (1 - np.float32(_PAINT_REFLECTION) * shifted(delay))
         return cls(
             pulses=np.asarray(pulses * layer * np.float32(1 - _PAINT_REFLECTION), dtype=np.complex64),
             attenuation=attenuation(BAND, sensors.grain, temperature),
@@ -77,7 +77,7 @@ class Beam:
 
 def surface_echo(beam: Beam) -> Spectrum:
     """Spectra `[N, B]` of the echo of the wall's surface, after the probe's wear plate and the paint."""
-    return np.asarray(np.float32(_SURFACE_ECHO) * beam.pulses * _shifted(_WEAR_PLATE_DELAY + beam.delay))
+    return np.asarray(np.float32(_SURFACE_ECHO) * beam.pulses * shifted(_WEAR_PLATE_DELAY + beam.delay))
 
 
 def wall_echoes(beam: Beam, wall: Float64, shadowed: Float64, reflection: Float64 | None = None) -> Spectrum:
@@ -131,10 +131,10 @@ def _echo(beam: Beam, depth: Float64, amplitude: Float64) -> Spectrum:
     """A pulse that has gone to a depth `[N]` and back: attenuated, and as late as its way is long."""
     time = travel_time(depth, beam.velocity) + beam.delay
     strength = amplitude * (time < _LAST_ECHO)[:, None] * np.exp(-2 * beam.attenuation * depth[:, None])
-    return np.asarray(beam.pulses * strength.astype(np.float32) * _shifted(time), dtype=np.complex64)
+    return np.asarray(beam.pulses * strength.astype(np.float32) * shifted(time), dtype=np.complex64)
 
 
-def _shifted(time: Float64) -> Spectrum:
+def shifted(time: Float64) -> Spectrum:
     """Factors `[N, B]` that delay a signal by times `[N]` in s."""
     phase = np.float32(-2 * np.pi) * BAND * time.astype(np.float32)[:, None]
     spectrum = np.empty(phase.shape, dtype=np.complex64)

@@ -20,7 +20,7 @@ STATION_DISTANCE = 20_000.0
 STANDING_PRESSURE = 0.5e6
 """Pa that a line at rest is kept at, so that no gas comes out of the oil."""
 
-ARRIVING, LOST = 2.5e6, 5.0e6
+ARRIVING, LOST = 1.5e6, 6.5e6
 """Pa above it at full flow of crude oil at 20 °C: what arrives at the next station, and what is lost up to there."""
 
 _DAY_S = 86_400.0

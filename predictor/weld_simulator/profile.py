@@ -27,7 +27,7 @@ def profile_of(names: Sequence[str], columns: Float32) -> TrainingProfile:
 def _input_profile(name: str, column: Float32) -> InputProfile:
     values = column[np.isfinite(column)].astype(np.float64)
     lowest, highest = float(values.min()), float(values.max())
-    margin = max(abs(lowest), 1.0) * 1e-5
+    margin = max(highest - lowest, abs(lowest), 1.0) * 1e-3
     edges = np.linspace(lowest - margin, highest + margin, BINS + 1)
     edges = np.array([_rounded(edge) for edge in edges])
     return InputProfile(

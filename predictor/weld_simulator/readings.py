@@ -19,6 +19,7 @@ from weld_simulator.echoes import (
     flaw_echoes,
     flaw_shadow,
     rough_reflection,
+    shifted,
     surface_echo,
     wall_echoes,
 )
@@ -43,6 +44,9 @@ COMMISSIONED_LEVEL = 0.5
 
 PRESSURE_ERROR, TEMPERATURE_ERROR = 0.05e6, 0.7
 """Standard deviations of the instruments that measure the line's pressure (Pa) and the wall's temperature (K)."""
+
+TRIGGER_JITTER = 2e-9
+"""Standard deviation in s of the digitiser's start."""
 
 _COUPLING_FLUCTUATION = 0.15
 """Standard deviation in dB of the coupling from tick to tick."""
@@ -109,6 +113,8 @@ def _signals(site: Site, conditions: Conditions, flaws: Flaws, tick: int, block:
     echoes += structural_noise_spectrum(
         stream(site.seed, Purpose.GRAINS, block), pulses, sensors.centre, sensors.grain, _at_centre(sensors)
     )
+    jitter = stream(site.seed, Purpose.TRIGGER, block, tick).normal(0, TRIGGER_JITTER, BLOCK)[: len(echoes)]
+    echoes *= shifted(jitter)
     echoes *= _gain(site, conditions, tick, block).astype(np.float32)[:, None]
     spectrum = np.zeros((len(echoes), SAMPLES // 2 + 1), dtype=np.complex64)
     spectrum[:, FIRST_BIN:LAST_BIN] = echoes

@@ -2,7 +2,8 @@
 
 The laboratory is the period that the models were trained for. Scenarios are met later, in the third and fourth year of
 the same test sites; each holds from a date on, and readings are taken from then on for a year (`hot_summer`: in its
-summer). Both models see the same readings.
+summer). `operation` is what a line may well meet at once: condensate, a hot summer and half of the ageing. All bundles
+see the same readings.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from weld_bundle.loading import Bundle
 from weld_simulator.campaign import LABORATORY, Campaign, Period, Use, run
 from weld_simulator.intervals import METHOD, Bounds, estimate
 from weld_simulator.reference_bundles import risk_of
-from weld_simulator.scenarios import Scenario, ScenarioName
+from weld_simulator.scenarios import Scenario, ScenarioName, Scenarios
 
 SWITCHED_ON = datetime(2027, 1, 1, tzinfo=UTC)
 _YEAR = Period(SWITCHED_ON, SWITCHED_ON + timedelta(days=365))
@@ -36,7 +37,36 @@ STRENGTHS = {
 }
 """Shares of sensors; all other scenarios hold at strength 1."""
 
-LABORATORY_NAME = "laboratory"
+LABORATORY_NAME, OPERATION_NAME = "laboratory", "operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One row of the evaluation: which scenarios hold, and when readings are taken."""
+
+    name: str
+    scenarios: Scenarios
+    period: Period
+
+
+def conditions() -> tuple[Condition, ...]:
+    """All that are evaluated: the laboratory, each scenario by itself, and `operation`."""
+    each = (Condition(name.value, (scenario_at(name),), PERIODS.get(name, _YEAR)) for name in ScenarioName)
+    together = (
+        Scenario(ScenarioName.OTHER_FLUID, SWITCHED_ON),
+        Scenario(ScenarioName.HOT_SUMMER, SWITCHED_ON),
+        Scenario(ScenarioName.AGEING, SWITCHED_ON, 0.5),
+    )
+    return (
+        Condition(LABORATORY_NAME, (), LABORATORY),
+        *each,
+        Condition(OPERATION_NAME, together, _SUMMER),
+    )
+
+
+def scenario_at(name: ScenarioName) -> Scenario:
+    """As it is evaluated: its date and strength."""
+    return Scenario(name, SWITCHED_ON, STRENGTHS.get(name, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +76,7 @@ class Record:
     bundle: str
     version: str
     scenario: str
-    strength: float
+    strengths: dict[str, float]
     since: str | None
     begin: str
     end: str
@@ -63,16 +93,9 @@ class Record:
 def evaluate(bundles: Sequence[Bundle], seed: int, sites: int) -> Iterator[Record]:
     """A record per bundle and condition, the laboratory first. The same arguments give the same records."""
     with threadpool_limits(1):
-        yield from _records(bundles, run(seed, Use.TEST, sites), None, LABORATORY, sites)
-        for name in ScenarioName:
-            scenario, period = scenario_at(name), PERIODS.get(name, _YEAR)
-            readings = run(seed, Use.TEST, sites, period, (scenario,))
-            yield from _records(bundles, readings, scenario, period, sites)
-
-
-def scenario_at(name: ScenarioName) -> Scenario:
-    """As it is evaluated: its date and strength."""
-    return Scenario(name, SWITCHED_ON, STRENGTHS.get(name, 1.0))
+        for condition in conditions():
+            readings = run(seed, Use.TEST, sites, condition.period, condition.scenarios)
+            yield from _records(bundles, readings, condition, sites)
 
 
 def document(records: Sequence[Record], seed: int) -> dict[str, object]:
@@ -80,20 +103,18 @@ def document(records: Sequence[Record], seed: int) -> dict[str, object]:
     return {"seed": seed, "intervals": METHOD, "records": [asdict(record) for record in records]}
 
 
-def _records(
-    bundles: Sequence[Bundle], readings: Campaign, scenario: Scenario | None, period: Period, sites: int
-) -> Iterator[Record]:
+def _records(bundles: Sequence[Bundle], readings: Campaign, condition: Condition, sites: int) -> Iterator[Record]:
     for bundle in bundles:
         risk = risk_of(bundle.estimator, readings.columns)
         found = estimate(risk, readings.at_risk, readings.site, bundle.card.decision_threshold)
         yield Record(
             bundle=bundle.digest,
             version=bundle.card.version,
-            scenario=LABORATORY_NAME if scenario is None else scenario.name.value,
-            strength=0.0 if scenario is None else scenario.strength,
-            since=None if scenario is None else scenario.since.isoformat(),
-            begin=period.begin.isoformat(),
-            end=period.end.isoformat(),
+            scenario=condition.name,
+            strengths={each.name.value: each.strength for each in condition.scenarios},
+            since=min((each.since.isoformat() for each in condition.scenarios), default=None),
+            begin=condition.period.begin.isoformat(),
+            end=condition.period.end.isoformat(),
             sites=sites,
             readings=found.readings,
             at_risk=found.at_risk,

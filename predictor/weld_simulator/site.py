@@ -26,7 +26,7 @@ _WALLS = (9.5e-3, 11.1e-3, 12.7e-3, 14.3e-3, 15.9e-3, 19.1e-3)
 """Walls as ordered, m: a pipeline is thicker at crossings and near people."""
 
 _KINDS = (FlawKind.NONE, FlawKind.CRACK, FlawKind.LACK_OF_FUSION, FlawKind.POROSITY, FlawKind.SLAG)
-_SHARES = (0.805, 0.09, 0.07, 0.03, 0.005)
+_SHARES = (0.808, 0.09, 0.07, 0.03, 0.002)
 _MEDIAN_SIZE = np.array([0.0, 1.5e-3, 1.8e-3, 1.0e-3, 1.1e-3])
 _SIZE_SPREAD = np.array([0.0, 0.55, 0.55, 0.35, 0.35])
 _TILT_SPREAD = np.radians([0.0, 2.5, 1.5, 0.0, 0.0])
@@ -190,4 +190,4 @@ def _draw_flaws(seed: int, block: int) -> Flaws:
     deepest = _draw_sensors(seed, block).ordered_wall - _FROM_THE_WALL
     depth = np.where(kind == FlawKind.NONE, 0.0, draw.uniform(_BLIND_DEPTH, deepest))
     tilt = _TILT_SPREAD[kind] * draw.standard_normal(BLOCK)
-    return Flaws(kind=kind, size=size, depth=depth, tilt=tilt, looseness=draw.lognormal(0, 0.1, BLOCK))
+    return Flaws(kind=kind, size=size, depth=depth, tilt=tilt, looseness=draw.lognormal(0, 0.07, BLOCK))

@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     INSTRUMENTS = 12
     SCENARIO = 13
     REST = 14
+    TRIGGER = 15
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -71,3 +72,52 @@ def test_an_altered_bundle_is_refused_with_one_sentence(trained: dict[str, Path]
         assert refused.stderr.startswith("weldserve: estimator.skops was altered: its sha256 is ")
         assert refused.stderr.count("\n") == 1
         assert refused.stdout == ""
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference bundles, trained on few sites."""
+    folder = tmp_path_factory.mktemp("reference") / "bundles"
+    made = weldserve("bundle", "train-reference", "--training-sites", "6", "--out", folder)
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+def test_both_reference_bundles_verify_and_say_where_they_come_from(reference: Path) -> None:
+    cards = {}
+    for version in ("1.2.0", "2.0.0"):
+        assert weldserve("bundle", "verify", reference / version).returncode == 0
+        cards[version] = json.loads(weldserve("bundle", "show", reference / version, "--json").stdout)["card"]
+    context = [each["name"] for each in cards["2.0.0"]["inputs"] if each["source"] == "Context"]
+    assert context == ["pressure", "temperature"]
+    heard = [each for each in cards["2.0.0"]["inputs"] if each["source"] == "AScan"]
+    assert heard == cards["1.2.0"]["inputs"]
+    for card in cards.values():
+        evaluation = card["evaluation"]
+        for quantity in ("precision", "recall"):
+            interval = evaluation[f"{quantity}Interval"]
+            assert interval["lowest"] <= evaluation[quantity] <= interval["highest"]
+        assert len(card["sites"]) == 6
+        assert len(card["profile"]["inputs"]) == len(card["inputs"])
+        assert card["intendedUse"]
+        assert card["limits"]
+
+
+def test_two_evaluations_agree_to_the_byte_and_the_report_is_drawn(reference: Path, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.json", "two.json")]
+    tables = []
+    for file, threads in zip(files, ("1", "3"), strict=True):
+        args = ("evaluate", "--bundles", reference, "--sites", "2", "--out", file)
+        made = weldserve(*args, OMP_NUM_THREADS=threads)
+        assert made.returncode == 0, made.stderr
+        tables.append(made.stdout)
+    assert tables[0] == tables[1]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    records = json.loads(files[0].read_text())["records"]
+    assert len({(record["bundle"], record["scenario"]) for record in records}) == len(records) == 2 * 13
+    page = tmp_path / "report.png"
+    drawn = weldserve(
+        "bundle", "report", "--bundles", reference, "--evaluation", files[0], "--sites", "2", "--out", page
+    )  # fmt: skip
+    assert drawn.returncode == 0, drawn.stderr
+    assert page.read_bytes().startswith(b"\x89PNG")

@@ -81,7 +81,7 @@ def stored(estimator: Any) -> bytes:
 
 def write_bundle(folder: Path, card: bytes, estimator: bytes) -> str:
     """Write a bundle of whatever contents, its manifest true to them, and return its digest."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     contents = {CARD: card, ESTIMATOR: estimator}
     for name, content in contents.items():
         (folder / name).write_bytes(content)

@@ -71,10 +71,32 @@ def test_a_failure_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
             ("bundle", "train-first", "--out", tmp_path / "file"),
             f"{tmp_path / 'file'} is there already; a bundle is written into a new folder",
         ),
+        (
+            ("bundle", "train-reference", "--out", tmp_path / "file"),
+            f"{tmp_path / 'file'} is there already; bundles are written into a new folder",
+        ),
+        (
+            ("evaluate", "--bundles", tmp_path),
+            f"{tmp_path} holds no bundle; `weldserve bundle train-reference` makes some",
+        ),
+        (
+            ("evaluate", "--bundles", tmp_path / "new"),
+            f"{tmp_path / 'new'} is no folder; `weldserve bundle train-reference --out {tmp_path / 'new'}` makes it",
+        ),
     ]
     for args, sentence in failures:
         result = run(*args)
         assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"weldserve: {sentence}\n")
+
+
+def test_a_report_without_evaluation_says_what_makes_one(tmp_path: Path) -> None:
+    sample_bundle(tmp_path / "bundles" / "1.0.0")
+    args = ("bundle", "report", "--bundles", tmp_path / "bundles", "--evaluation")
+    missing = run(*args, tmp_path / "missing.json")
+    assert missing.stderr == f"weldserve: {tmp_path / 'missing.json'} is missing; `weldserve evaluate` writes it\n"
+    (tmp_path / "other.json").write_text("[]")
+    other = run(*args, tmp_path / "other.json")
+    assert other.stderr == f"weldserve: {tmp_path / 'other.json'} is not what `weldserve evaluate` writes\n"
 
 
 def test_wrong_usage_is_exit_code_2() -> None:
