@@ -59,12 +59,9 @@ class BodyReader:
 
     def whole(self) -> bytes:
         """The body. Raises RequestError if compressed data ended before its end."""
-        if self._inflate is not None and self._length_came() and not self._decompressor.eof:
+        if self._inflate is not None and not self._decompressor.eof:
             raise RequestError(f"the body ends inside its {self._encoding} data")
         return b"".join(self._pieces)
-
-    def _length_came(self) -> bool:
-        return bool(self._pieces)
 
     def _check_surplus(self) -> None:
         if self._decompressor.unused_data:
