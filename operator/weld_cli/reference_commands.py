@@ -118,6 +118,8 @@ def report(
 
         loaded = [load(folder) for folder in bundle_folders(bundles)]
         records = _records_in(evaluation)
+        if {record["bundle"] for record in records} != {bundle.digest for bundle in loaded}:
+            raise CommandError(f"{evaluation} is about other bundles than those in {bundles}; evaluate these first")
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
             draw(loaded, records, out, seed, sites)

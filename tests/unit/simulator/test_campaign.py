@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from weld_simulator.campaign import LABORATORY, SENSORS, Use, run, site_of
 from weld_simulator.evaluation import performance, threshold_for_recall
@@ -45,19 +46,19 @@ def test_readings_under_a_scenario_are_taken_after_its_date_and_after_training()
         assert condition.period.end > condition.period.begin
 
 
-def clustered(spread: float) -> tuple[np.ndarray[tuple[int], np.dtype[np.float32]], ...]:
+def clustered(spread: float) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.int64]]:
     """Risks that are right or wrong, more alike within each of 30 sites the larger the spread."""
     draw = np.random.default_rng(1)
     site = np.repeat(np.arange(30), 200)
     right = draw.uniform(size=site.size) < np.clip(0.8 + spread * draw.standard_normal(30), 0, 1)[site]
-    return np.ones(site.size, dtype=np.float32), right, site
+    return np.ones(site.size, dtype=np.float32), right, site.astype(np.int64)
 
 
 def test_an_interval_holds_its_estimate_and_widens_when_sites_differ() -> None:
     widths = []
     for spread in (0.0, 0.15):
         risk, truth, site = clustered(spread)
-        found = estimate(risk.astype(np.float32), truth.astype(bool), site.astype(np.int64), 0.5)
+        found = estimate(risk, truth, site, 0.5)
         assert found.precision.lowest <= found.performance.precision <= found.precision.highest
         assert found.recall == (1, 1)
         widths.append(found.precision.highest - found.precision.lowest)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
 from weld_simulator.digitiser import FULL_SCALE, SAMPLES, digitise
+from weld_simulator.features import extract
 from weld_simulator.flaws import FlawKind
 from weld_simulator.readings import DELIVERY_MS, JITTER_MS, Readings, measure, measure_block
 from weld_simulator.site import TICK_MS, Site
@@ -72,6 +76,26 @@ def test_a_sensor_sees_the_same_structure_in_each_tick() -> None:
     others = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(first, second[1:], strict=False)])
     assert same > 0.5
     assert abs(others) < 0.1
+
+
+def test_memory_does_not_grow_with_the_number_of_readings() -> None:
+    peaks = []
+    for blocks in (2, 8):
+        site = Site("north-line", seed=7, size=blocks * BLOCK)
+        list(map(len, (site.sensors.wall, site.flaws.size)))
+        tracemalloc.start()
+        for chunk in measure(site, tick=0):
+            assert len(extract(chunk.ascans)) == BLOCK
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_ticks_years_apart_are_simulated_without_those_between() -> None:
+    tick = SITE.tick_at(SITE.commissioned + timedelta(days=3_000))
+    later = measure_block(SITE, tick, block=1)
+    assert later.sampled_at[0] == round((SITE.commissioned + timedelta(days=3_000)).timestamp() * 1000)
+    np.testing.assert_array_equal(later.ascans, list(measure(SITE, tick))[1].ascans)
 
 
 def test_an_ascan_is_512_codes_that_saturate(block: Readings) -> None:
