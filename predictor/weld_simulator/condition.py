@@ -64,6 +64,7 @@ def conditions_of(site: Site, tick: int, block: int) -> Conditions:
 
 def _lots(site: Site, block: int, count: int, purpose: ScenarioName) -> Float64:
     """A number within 0 and 1 for each sensor, which says whether, or how hard, a scenario strikes it."""
+    # By its place in the list: a new scenario goes to its end, or seeds change their meaning.
     number = list(ScenarioName).index(purpose)
     return stream(site.seed, Purpose.SCENARIO, block, number).uniform(0, 1, BLOCK)[:count]
 

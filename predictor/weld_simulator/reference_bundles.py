@@ -63,7 +63,10 @@ _LIMITS = (
     "Flaws nearer than 2.5 mm to the probe or 1.5 mm to the inside are not seen.",
     "Another sensor type, old couplant, a rough inside and clients' bugs cost precision or recall.",
 )
-_LIMITS_OF_FIRST = ("Low line pressure opens cracks and makes their echoes louder: precision falls.",)
+_OWN_LIMITS = {
+    FIRST: "Low line pressure opens cracks and makes their echoes louder: precision falls.",
+    SECOND: "Without pressure and temperature it is about as good as 1.2.0, and no better.",
+}
 _FLAGS: Mapping[FlagName, FlagHandling] = MappingProxyType(
     {
         "not_finite": "Reject",
@@ -173,7 +176,7 @@ def _card(
         profile=profile_of([each.name for each in inputs], training.columns[:, : INPUTS[version]]),
         sites=tuple(f"training-{number}" for number in range(sizes.training)),
         intended_use=_INTENDED_USE,
-        limits=_LIMITS + (_LIMITS_OF_FIRST if version == FIRST else ()),
+        limits=(*_LIMITS, _OWN_LIMITS[version]),
         libraries={library: version_of(library) for library in ("numpy", "scikit-learn", "skops")},
     )
 
