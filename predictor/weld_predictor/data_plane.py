@@ -14,6 +14,8 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from weld_predictor.life_cycle import LifeCycle
 
 DISTRIBUTION = "weldserve"
+_LONGEST_NAME = 253
+"""Of anything in Kubernetes."""
 
 
 class PredictorDataPlane(DataPlane):
@@ -22,6 +24,10 @@ class PredictorDataPlane(DataPlane):
     def __init__(self, model_registry: ModelRepository, life_cycle: LifeCycle) -> None:
         super().__init__(model_registry)
         self._life_cycle = life_cycle
+
+    def get_model_from_registry(self, name: str) -> Any:
+        """KServe's model. Raises ModelNotFound, which quotes no more than the start of a long name."""
+        return super().get_model_from_registry(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")
 
     async def ready(self) -> bool:
         return self._life_cycle.is_ready

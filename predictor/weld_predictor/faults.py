@@ -26,6 +26,10 @@ RETRY_AFTER_SECONDS = 1
 """What a client is told to wait: a queue that is full empties within its deadline, far below a second."""
 
 
+_LONGEST_VERSION = 63
+"""Of one that an answer quotes."""
+
+
 class BodyTooLargeError(Exception):
     """A body longer than any request that would be taken."""
 
@@ -36,6 +40,9 @@ class EncodingError(Exception):
 
 class VersionNotFoundError(Exception):
     """A version of the model that is not served here."""
+
+    def __init__(self, name: str, version: str, served: str) -> None:
+        super().__init__(f"Model with name {name} has no version {version[:_LONGEST_VERSION]} here, it has {served}.")
 
 
 STATUS: dict[type[Exception], HTTPStatus] = {

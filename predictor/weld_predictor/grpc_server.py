@@ -121,7 +121,7 @@ class InferenceService:
         """KServe's model. Raises ModelNotFound or VersionNotFoundError."""
         model = self._data_plane.get_model_from_registry(name)
         if version not in ("", self._version):
-            raise VersionNotFoundError(f"Model with name {name} has no version {version} here, it has {self._version}.")
+            raise VersionNotFoundError(name, version, self._version)
         return model
 
 

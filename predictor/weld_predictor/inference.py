@@ -136,7 +136,7 @@ class InferenceRoutes:
         model = self._data_plane.get_model_from_registry(name)
         version: str = request.path_params.get("model_version", self._version)
         if version != self._version:
-            raise VersionNotFoundError(f"Model with name {name} has no version {version} here, it has {self._version}.")
+            raise VersionNotFoundError(name, version, self._version)
         return model
 
     async def _body(self, request: Request) -> bytes:

@@ -31,6 +31,8 @@ def configure_logging(fields: dict[str, str]) -> None:
     logging.getLogger("kserve").addHandler(logging.NullHandler())
     for name in ("kserve", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns of every request that is not HTTP: what clients do wrong is counted, not logged.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").propagate = False
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught

@@ -20,8 +20,11 @@ import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from tests.unit.predictor.ascans import ascans
+from tests.unit.predictor.cards import weld_card
 from weld_api.card import BundleCard, Evaluation, ModelInput
 from weld_bundle.packing import pack
+from weld_simulator.features import CONTEXT, extract
 
 START_SECONDS = 120
 END_SECONDS = 60
@@ -63,6 +66,25 @@ def pack_bundle(folder: Path, features: int) -> PackedBundle:
         libraries={"scikit-learn": sklearn.__version__},
     )
     return PackedBundle(folder, pack(estimator, card, folder), estimator, features)
+
+
+def pack_weld_bundle(folder: Path) -> PackedBundle:
+    """A bundle of a gradient boosting on waveforms' features, with pressure and temperature, which may be missing."""
+    source = np.random.default_rng(0)
+    measured = extract(ascans(600))
+    plant = source.uniform(0, 10, (len(measured), len(CONTEXT))).astype(np.float32)
+    plant[:30] = np.nan
+    rows = np.hstack([measured, plant])
+    labels = (measured[:, 2] > np.median(measured[:, 2])).astype(np.int64) ^ (plant[:, 0] > 8)
+    with one_thread():
+        estimator = HistGradientBoostingClassifier(max_iter=40, random_state=0).fit(rows, labels)
+    card = weld_card(flags={"missing_context": "Reserve"}).model_copy(
+        update={
+            "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
+            "libraries": {"scikit-learn": sklearn.__version__},
+        }
+    )
+    return PackedBundle(folder, pack(estimator, card, folder), estimator, measured.shape[1])
 
 
 class PredictorProcess:
