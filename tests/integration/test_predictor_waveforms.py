@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -28,7 +28,7 @@ CONTEXT = np.random.default_rng(1).uniform(0, 10, (COUNT, 2)).astype(np.float32)
 ROWS = np.hstack([FEATURES, CONTEXT])
 INFER = "/v2/models/north-line/infer"
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], None]] = {
     "a feature is NaN": lambda features, _: features.__setitem__(3, np.nan),
     "a feature is infinite": lambda features, _: features.__setitem__(0, -np.inf),
     "a feature is far out of range": lambda features, _: features.__setitem__(1, 3e38),
