@@ -4,6 +4,9 @@ The laboratory is the period that the models were trained for. Scenarios are met
 the same test sites; each holds from a date on, and readings are taken from then on for a year (`hot_summer`: in its
 summer). `operation` is what a line may well meet at once: condensate, a hot summer and half of the ageing. All bundles
 see the same readings.
+
+The simulated world was shaped (closing of cracks, range of pressure, sizes of flaws, strengths) until models differed
+about as those of the problem that it stands for. How far apart they are is a property of that world, not a finding.
 """
 
 from __future__ import annotations

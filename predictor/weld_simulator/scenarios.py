@@ -2,7 +2,7 @@
 
 Physical scenarios change conditions, sensors or flaws (see where `strength_of` is asked for them); the two bugs change
 what a gateway makes of the features (`weld_simulator.observation`). Their sizes at strength 1 are stated at each place:
-they are assumptions of ours, of the size that field reports give, and no measurements.
+they are assumptions of ours, and no measurements.
 """
 
 from __future__ import annotations
