@@ -56,9 +56,11 @@ def _serve(settings: PredictorSettings) -> None:
     os.environ.setdefault(_OPENMP_THREADS, "1")
     # KServe and scikit-learn take seconds to import: a bundle that is refused does without.
     from weld_predictor.server import PredictorServer
+    from weld_predictor.tracing import exported_traces
 
-    with listen(settings.listen_address, settings.http_port) as listener:
-        PredictorServer(settings, card).run(listener)
+    labels = {name: getattr(settings, setting) for name, setting in _LOG_FIELDS.items()}
+    with listen(settings.listen_address, settings.http_port) as listener, exported_traces(labels) as traces:
+        PredictorServer(settings, card, traces).run(listener)
 
 
 def _termination_log(arguments: Sequence[str]) -> Path | None:

@@ -27,6 +27,7 @@ from weld_predictor.intake.message import read_message
 from weld_predictor.life_cycle import LifeCycle
 from weld_predictor.listening import AddressError
 from weld_predictor.metrics import PredictorMetrics
+from weld_predictor.tracing import Traces
 
 SERVICE = "inference.GRPCInferenceService"
 
@@ -45,6 +46,7 @@ class InferenceService:
         data_plane: DataPlane,
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
+        traces: Traces,
         wall_clock: Callable[[], int],
     ) -> None:
         """`version` and `metadata` of the model; `wall_clock`: Unix time in milliseconds."""
@@ -53,6 +55,7 @@ class InferenceService:
         self._data_plane = data_plane
         self._metrics = metrics
         self._life_cycle = life_cycle
+        self._traces = traces
         self._wall_clock = wall_clock
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -94,7 +97,9 @@ class InferenceService:
         started = time.perf_counter()
         code = grpc.StatusCode.INTERNAL
         try:
-            answer = await self._infer(request, started)
+            with self._traces.request("grpc", dict(context.invocation_metadata())) as say_status:
+                answer = await self._infer(request, started)
+                say_status("OK")
             code = grpc.StatusCode.OK
         except FAULTS as error:
             code = GRPC_CODES[status_of(error)]
@@ -104,7 +109,6 @@ class InferenceService:
             raise
         finally:
             self._metrics.request("grpc", code.name, time.perf_counter() - started)
-        del context
         return answer
 
     async def _infer(self, request: bytes, started: float) -> bytes:

@@ -26,6 +26,7 @@ from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.wire import JSON_LENGTH_HEADER
 from weld_predictor.life_cycle import LifeCycle
 from weld_predictor.metrics import PredictorMetrics
+from weld_predictor.tracing import Traces
 
 MakeCall = Callable[[bytes, int, float], InferenceCall]
 """From a body, and when it arrived (Unix time in milliseconds; `time.perf_counter`)."""
@@ -59,6 +60,7 @@ class InferenceRoutes:
         data_plane: DataPlane,
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
+        traces: Traces,
         wall_clock: Callable[[], int],
     ) -> None:
         """`version` and `metadata` of the model, bytes of the longest body; `wall_clock`: Unix time in milliseconds."""
@@ -68,6 +70,7 @@ class InferenceRoutes:
         self._data_plane = data_plane
         self._metrics = metrics
         self._life_cycle = life_cycle
+        self._traces = traces
         self._wall_clock = wall_clock
 
     def register(self, app: FastAPI) -> None:
@@ -109,7 +112,9 @@ class InferenceRoutes:
         started = time.perf_counter()
         status = 500
         try:
-            response = await self._score(request, call, started)
+            with self._traces.request(protocol, request.headers) as say_status:
+                response = await self._score(request, call, started)
+                say_status(str(response.status_code))
             status = response.status_code
         except FAULTS as error:
             response = answer_fault(error)

@@ -28,6 +28,7 @@ from weld_predictor.intake.wire import RequestedOutput
 from weld_predictor.life_cycle import LifeCycle
 from weld_predictor.metadata import input_tensors, metadata_tensors
 from weld_predictor.metrics import PredictorMetrics
+from weld_predictor.tracing import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class RiskModel(Model):
         batcher: MicroBatcher,
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
+        traces: Traces,
     ) -> None:
         super().__init__(settings.model_name)
         self.version = card.version
@@ -73,6 +75,7 @@ class RiskModel(Model):
         self._batcher = batcher
         self._metrics = metrics
         self._life_cycle = life_cycle
+        self._traces = traces
 
     async def healthy(self) -> bool:
         """Whether new requests should come here: what KServe's readiness routes ask."""
@@ -100,7 +103,7 @@ class RiskModel(Model):
         request = payload.parse(self._form)
         outputs = requested_outputs(request)
         readings = take_readings(request, self._form, self._most)
-        self._metrics.stage("decode", time.perf_counter() - started)
+        self._stage("decode", started)
         if readings.ascans is not None:
             readings = await self._with_features(readings)
         flags = flag_readings(readings, self._bounds, payload.arrived_at)
@@ -109,7 +112,7 @@ class RiskModel(Model):
     async def _with_features(self, readings: Readings) -> Readings:
         started = time.perf_counter()
         extracted = await self._extraction.features(readings, self._form)
-        self._metrics.stage("features", time.perf_counter() - started)
+        self._stage("features", started)
         return extracted
 
     async def predict(
@@ -120,11 +123,13 @@ class RiskModel(Model):
     ) -> ScoredRequest:
         """Score what can be scored. Raises QueueFullError at once when too many readings wait."""
         del headers, response_headers
+        started = time.perf_counter()
         features = payload.readings.features
         scorable = ~has(payload.flags, Flag.NOT_SCORED)
         if not scorable.all():
             features = features[scorable]
         scored = await self._batcher.risk(features) if len(features) else np.empty(0, np.float32)
+        self._traces.stage("score", time.perf_counter() - started, len(features))
         risk, flags = complete(payload.flags, scored)
         answer = Answer(risk, decide(risk, self._threshold), flags)
         self._metrics.answer(answer)
@@ -143,8 +148,14 @@ class RiskModel(Model):
         if result.accepted.id is not None:
             head["id"] = result.accepted.id
         encoded = result.accepted.call.encode(result.answer, result.accepted.outputs, head)
-        ended = time.perf_counter()
-        self._metrics.stage("encode", ended - started)
+        ended = self._stage("encode", started)
         if ended - result.accepted.call.started > self._deadline:
             self._metrics.deadline_missed(len(result.answer))
         return encoded
+
+    def _stage(self, name: str, started: float) -> float:
+        """A stage ends now; returns the instant."""
+        ended = time.perf_counter()
+        self._metrics.stage(name, ended - started)
+        self._traces.stage(name, ended - started)
+        return ended

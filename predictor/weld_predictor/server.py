@@ -33,6 +33,7 @@ from weld_predictor.metrics import PredictorMetrics
 from weld_predictor.model import RiskModel
 from weld_predictor.rest_server import PredictorRestServer
 from weld_predictor.scoring import ScoringThread, load_scorer
+from weld_predictor.tracing import Traces
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ _log = logging.getLogger(__name__)
 class PredictorServer(ModelServer):
     """Serves the bundle of `settings`, whose card is `card`, until it is interrupted."""
 
-    def __init__(self, settings: PredictorSettings, card: BundleCard) -> None:
+    def __init__(self, settings: PredictorSettings, card: BundleCard, traces: Traces) -> None:
         super().__init__(
             http_port=settings.http_port, enable_grpc=False, enable_docs_url=False, enable_latency_logging=False
         )
@@ -75,7 +76,7 @@ class PredictorServer(ModelServer):
             {"readings_in_a_request": settings.queue_readings, "bytes_in_a_request": longest},
         )
         self._routes = InferenceRoutes(
-            card.version, metadata, longest, self.dataplane, self._metrics, self._life_cycle, _wall_clock
+            card.version, metadata, longest, self.dataplane, self._metrics, self._life_cycle, traces, _wall_clock
         )
         self._rest_server = PredictorRestServer(
             self.dataplane,
@@ -84,10 +85,14 @@ class PredictorServer(ModelServer):
             self._life_cycle,
             finish_within=_seconds(settings.finish_within),
         )
-        service = InferenceService(card.version, metadata, self.dataplane, self._metrics, self._life_cycle, _wall_clock)
+        service = InferenceService(
+            card.version, metadata, self.dataplane, self._metrics, self._life_cycle, traces, _wall_clock
+        )
         self._grpc_server = PredictorGrpcServer(service, longest)
         self._abandoning: asyncio.Future[None] | None = None
-        self.register_model(RiskModel(settings, card, self._extraction, self._batcher, self._metrics, self._life_cycle))
+        self.register_model(
+            RiskModel(settings, card, self._extraction, self._batcher, self._metrics, self._life_cycle, traces)
+        )
 
     def run(self, listener: socket) -> None:
         """Answer at `listener`, load the bundle, serve, and return once interrupted (SIGTERM or SIGINT) and drained.
