@@ -11,8 +11,9 @@ from weld_simulator.steel import DENSITY, VELOCITY
 REFERENCE_PRESSURE = 1e6
 REFERENCE_STIFFNESS = 1e15
 """N/m³ at the reference pressure: a choice of ours, at the stiff end. Contacts of rough metal faces are reported at
-about 10^14 to 10^15 for some MPa (Drinkwater, Dwyer-Joyce & Cawley, Proc. R. Soc. A 452, 1996, 2613-2628); at a line's full
-pressure this one is several times stiffer, as tight cracks may be. It sets how much a model gains by knowing pressure.
+about 10^14 to 10^15 for some MPa (Drinkwater, Dwyer-Joyce & Cawley, Proc. R. Soc. A 452, 1996, 2613-2628); at a line's
+full pressure this one is several times stiffer, as tight cracks may be. It sets how much a model
+gains by knowing pressure.
 """
 
 _EXPONENT = 0.9
