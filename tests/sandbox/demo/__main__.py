@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.sandbox.demo.live_view import LiveView
-from tests.sandbox.demo.preparation import curl, make_readings, train
+from tests.sandbox.demo.preparation import Bundles, curl, make_readings
 from tests.sandbox.demo.story import FIRST, MODEL, NAMESPACE, NEXT, Story
 from tests.sandbox.process import ProcessError
 from tests.sandbox.rig import Rig
@@ -25,14 +25,12 @@ from tests.sandbox.waiting import WaitError
 async def run(folder: Path, *, keep: bool, stream_seconds: float) -> bool:
     """The whole demonstration; true when no reading stayed without an answer."""
     view = LiveView(Console())
-    view.say("training the bundles and simulating readings, while the rig starts")
-    training = asyncio.gather(*(train(version, folder / "trained") for version in (FIRST, NEXT)))
-    simulating = asyncio.create_task(asyncio.to_thread(make_readings))
+    view.say("training the bundles, while the rig starts")
+    bundles = Bundles(folder / "trained", (FIRST, NEXT))
     async with await Rig.start(folder, say=lambda part: view.say(f"starting {part}")) as rig:
-        digests = dict(zip((FIRST, NEXT), await training, strict=True))
-        shutil.copytree(folder / "trained", rig.bundles, dirs_exist_ok=True)
-        readings = await simulating
-        story = Story(rig, digests, readings, view)
+        view.say("simulating readings")
+        readings = await asyncio.to_thread(make_readings)
+        story = Story(rig, bundles, readings, view)
         complete = await story.tell(stream_seconds)
         view.say(view.summary(story.stream.tally))
         if keep:

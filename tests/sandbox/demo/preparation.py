@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +30,29 @@ async def train(version: str, folder: Path) -> str:
     return digest
 
 
-def make_readings(ticks: int = 3) -> Readings:
+class Bundles:
+    """Bundles that are trained one after the other in the background, the first one first."""
+
+    def __init__(self, folder: Path, versions: Sequence[str]) -> None:
+        self._folder = folder
+        self._digests: dict[str, asyncio.Task[str]] = {}
+        before: asyncio.Task[str] | None = None
+        for version in versions:
+            before = self._digests[version] = asyncio.create_task(self._train_after(before, version))
+
+    async def put(self, version: str, bundles: Path) -> str:
+        """Copy a bundle to where the claim keeps it, as soon as it is trained; gives its digest."""
+        digest = await self._digests[version]
+        await asyncio.to_thread(shutil.copytree, bundle_folder(self._folder, version), bundle_folder(bundles, version))
+        return digest
+
+    async def _train_after(self, before: asyncio.Task[str] | None, version: str) -> str:
+        if before is not None:
+            await before
+        return await train(version, self._folder)
+
+
+def make_readings(ticks: int = 2) -> Readings:
     """Readings of a whole site for so many ticks."""
     site = Site("demonstration", SITE_SEED)
     measured = [list(measure(site, tick)) for tick in range(ticks)]

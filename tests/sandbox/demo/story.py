@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.sandbox.demo.live_view import LiveView
+from tests.sandbox.demo.preparation import Bundles
 from tests.sandbox.rig import Rig
 from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
@@ -20,9 +21,9 @@ GATEWAYS = 100
 class Story:
     """One run of the demonstration against a rig."""
 
-    def __init__(self, rig: Rig, digests: dict[str, str], readings: Readings, view: LiveView) -> None:
+    def __init__(self, rig: Rig, bundles: Bundles, readings: Readings, view: LiveView) -> None:
         self._rig = rig
-        self._digests = digests
+        self._bundles = bundles
         self._view = view
         self._model = WeldModelInRig(rig, NAMESPACE, MODEL)
         self.stream = SensorStream(rig.endpoint(NAMESPACE, MODEL), readings, gateways=GATEWAYS)
@@ -47,16 +48,18 @@ class Story:
 
     async def serve(self, version: str) -> None:
         """Apply the example WeldModel with kubectl, and wait until it serves."""
+        digest = await self._bundles.put(version, self._rig.bundles)
         self._view.say(f"kubectl apply: WeldModel {NAMESPACE}/{MODEL} with bundle {version}")
-        await self._model.apply(version, self._digests[version])
+        await self._model.apply(version, digest)
         body = await self._model.until_stable(version)
         self._view.say(f"it serves at {body['status']['url']}")
 
     async def switch(self, version: str) -> None:
         """Apply the next version under load, and wait until it answers and the old revision is gone."""
+        digest = await self._bundles.put(version, self._rig.bundles)
         answered = self.stream.tally.answered
         self._view.say(f"kubectl apply: the next version, {version}; the old one answers until the new one is ready")
-        await self._model.apply(version, self._digests[version])
+        await self._model.apply(version, digest)
         await self._model.until_stable(version)
         self._view.say(f"{version} answers; the old revision goes after its grace period")
         await self._model.until_stable(version, alone=True)
