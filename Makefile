@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy
 
-.PHONY: help setup tools demo test test-minimal test-rest test-fast check crd lock clean
+.PHONY: help setup tools demo test test-minimal test-rest test-fast evaluate check crd lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ test-rest: tools ## Count what the operator writes in five minutes at rest
 
 test-fast: setup ## Run the tests that need no cluster
 	@$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
+
+evaluate: setup ## Train the reference bundles and hold them against the truth (about five minutes); EVALUATE_FLAGS=--seed=1
+	@test -f build/bundles/2.0.0/manifest.json || $(BIN)/weldserve bundle train-reference --out build/bundles
+	@$(BIN)/weldserve evaluate --bundles build/bundles --out build/evaluation.json $(EVALUATE_FLAGS)
+	@$(BIN)/weldserve bundle report --bundles build/bundles --evaluation build/evaluation.json --out build/report.png
 
 check: setup ## Lint, formatting, types, import contracts
 	@$(BIN)/ruff check .
