@@ -58,6 +58,10 @@ class PredictorSettings(BaseModel):
     finish_within: Annotated[
         Duration, Field(description="Time after the drain in which requests under way may end.")
     ] = "10s"
+    sensors: Annotated[
+        Path | None,
+        Field(description="File of the sensors that there are, one name a line; left out: every sensor is known."),
+    ] = None
     termination_log: Annotated[Path | None, Field(description="File that says why the predictor ended.")] = None
 
     @model_validator(mode="after")

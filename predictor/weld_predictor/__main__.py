@@ -11,6 +11,7 @@ from pathlib import Path
 from weld_api.predictor_settings import PredictorSettings
 from weld_bundle.errors import BundleError
 from weld_predictor.admission import admit
+from weld_predictor.intake.sensors import KnownSensors, SensorListError
 from weld_predictor.listening import AddressError, listen
 from weld_predictor.logs import configure_logging
 from weld_predictor.termination import say_why
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str]) -> int:
     except BundleError as error:
         say_why(str(error), settings.termination_log)
         return EXIT_BUNDLE_REFUSED
+    except SensorListError as error:
+        say_why(str(error), settings.termination_log)
+        return EXIT_WRONG_ARGUMENTS
     except AddressError as error:
         say_why(str(error), settings.termination_log)
         return EXIT_NO_ADDRESS
@@ -58,9 +62,10 @@ def _serve(settings: PredictorSettings) -> None:
     from weld_predictor.server import PredictorServer
     from weld_predictor.tracing import exported_traces
 
+    sensors = None if settings.sensors is None else KnownSensors.read(settings.sensors)
     labels = {name: getattr(settings, setting) for name, setting in _LOG_FIELDS.items()}
     with listen(settings.listen_address, settings.http_port) as listener, exported_traces(labels) as traces:
-        PredictorServer(settings, card, traces).run(listener)
+        PredictorServer(settings, card, traces, sensors).run(listener)
 
 
 def _termination_log(arguments: Sequence[str]) -> Path | None:

@@ -8,7 +8,7 @@ from typing import Any
 from weld_api.card import BundleCard
 from weld_predictor.answer import OUTPUTS
 from weld_predictor.decision import Decision
-from weld_predictor.intake.flags import Flag
+from weld_predictor.intake.flags import Flag, rejected_flags
 from weld_predictor.intake.form import InputForm, TensorSpec
 
 PLATFORM = "sklearn_skops"
@@ -38,6 +38,9 @@ def model_metadata(name: str, card: BundleCard, digest: str, limits: dict[str, i
             "sampled_at": "Unix time in milliseconds",
             "decision": ", ".join(f"{decision.value} {decision.name.lower()}" for decision in Decision),
             "flags": ", ".join(f"{flag.value} {flag.name.lower()}" for flag in Flag if flag.name),
+            "not_scored_with": ", ".join(
+                str(flag.name).lower() for flag in Flag if flag & (rejected_flags(card) | Flag.NOT_FINITE)
+            ),
             **{f"most_{what}": str(most) for what, most in limits.items()},
         },
     }

@@ -24,6 +24,7 @@ from weld_predictor.intake.fault import RequestError
 from weld_predictor.intake.flags import Bounds, Flag, flag_readings, has
 from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.readings import Readings, take_readings
+from weld_predictor.intake.sensors import KnownSensors
 from weld_predictor.intake.wire import RequestedOutput
 from weld_predictor.life_cycle import LifeCycle
 from weld_predictor.metadata import input_tensors, metadata_tensors
@@ -63,12 +64,13 @@ class RiskModel(Model):
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
         traces: Traces,
+        sensors: KnownSensors | None,
     ) -> None:
         super().__init__(settings.model_name)
         self.version = card.version
         self._most = settings.queue_readings
         self._form = InputForm.of(card)
-        self._bounds = Bounds.of(card, parse_duration(settings.deadline), parse_duration(settings.jitter))
+        self._bounds = Bounds.of(card, parse_duration(settings.deadline), parse_duration(settings.jitter), sensors)
         self._deadline = parse_duration(settings.deadline).total_seconds()
         self._threshold = card.decision_threshold
         self._extraction = extraction

@@ -27,6 +27,7 @@ from weld_predictor.extraction import FeatureThread
 from weld_predictor.grpc_server import InferenceService, PredictorGrpcServer
 from weld_predictor.inference import InferenceRoutes, longest_body
 from weld_predictor.intake.form import InputForm
+from weld_predictor.intake.sensors import KnownSensors
 from weld_predictor.life_cycle import LifeCycle, Phase
 from weld_predictor.metadata import model_metadata
 from weld_predictor.metrics import PredictorMetrics
@@ -41,7 +42,9 @@ _log = logging.getLogger(__name__)
 class PredictorServer(ModelServer):
     """Serves the bundle of `settings`, whose card is `card`, until it is interrupted."""
 
-    def __init__(self, settings: PredictorSettings, card: BundleCard, traces: Traces) -> None:
+    def __init__(
+        self, settings: PredictorSettings, card: BundleCard, traces: Traces, sensors: KnownSensors | None
+    ) -> None:
         super().__init__(
             http_port=settings.http_port, enable_grpc=False, enable_docs_url=False, enable_latency_logging=False
         )
@@ -91,7 +94,7 @@ class PredictorServer(ModelServer):
         self._grpc_server = PredictorGrpcServer(service, longest)
         self._abandoning: asyncio.Future[None] | None = None
         self.register_model(
-            RiskModel(settings, card, self._extraction, self._batcher, self._metrics, self._life_cycle, traces)
+            RiskModel(settings, card, self._extraction, self._batcher, self._metrics, self._life_cycle, traces, sensors)
         )
 
     def run(self, listener: socket) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from weld_api.card import BundleCard
 from weld_predictor.intake.form import knows_waveforms
 from weld_predictor.intake.readings import Readings
+from weld_predictor.intake.sensors import KnownSensors
 
 DELIVERY_DEVIATIONS = 3
 """Standard deviations of the delivery time that a reading may take: of normal delays, 0.13 % take longer."""
@@ -42,13 +43,16 @@ class Flag(IntFlag):
     """There is no back wall's echo: the sensor has lost its contact, so a flaw would not be seen either; scored, unless
     the card rejects it."""
 
+    UNKNOWN_SENSOR = 256
+    """The predictor was told which sensors there are, and this is none of them; scored, unless the card rejects it."""
+
 
 MOST_SATURATED = 0.04
 """Share of a waveform's samples at full scale that the initial pulse may have: 0.4 of 10.24 µs."""
 LEAST_WALL_LEVEL = -30.0
 """dB: below it, the highest peak where the back wall is expected may be noise."""
 REJECTED_BY_DEFAULT = Flag.MISSING_CONTEXT
-_HANDLED = Flag.OUT_OF_RANGE | Flag.MISSING_CONTEXT | Flag.SATURATED | Flag.NO_COUPLING
+_HANDLED = Flag.OUT_OF_RANGE | Flag.MISSING_CONTEXT | Flag.SATURATED | Flag.NO_COUPLING | Flag.UNKNOWN_SENSOR
 """Flags of which the card may say whether the reading is scored. What is not finite never is: estimators fail on it."""
 
 
@@ -70,9 +74,11 @@ class Bounds:
     """Column of the share of samples at full scale, where there is one."""
     wall_level: int | None = None
     """Column of the level of the back wall's echo in dB, where there is one."""
+    sensors: KnownSensors | None = None
+    """Where there is no list, every sensor is known."""
 
     @classmethod
-    def of(cls, card: BundleCard, deadline: timedelta, jitter: timedelta) -> Self:
+    def of(cls, card: BundleCard, deadline: timedelta, jitter: timedelta, sensors: KnownSensors | None = None) -> Self:
         """Bounds by the card's ranges, and by the workload's deadline and deviation of the delivery time."""
         return cls(
             minimum=np.array([model_input.minimum for model_input in card.inputs], np.float32),
@@ -80,9 +86,10 @@ class Bounds:
             late_after=deadline + DELIVERY_DEVIATIONS * jitter,
             ahead_after=DELIVERY_DEVIATIONS * jitter,
             context=np.array([model_input.source == "Context" for model_input in card.inputs]),
-            rejected=_rejected(card),
+            rejected=rejected_flags(card),
             saturated=_column(card, "saturated"),
             wall_level=_column(card, "wall_level"),
+            sensors=sensors,
         )
 
 
@@ -104,10 +111,15 @@ def flag_readings(readings: Readings, bounds: Bounds, arrived_at: int) -> NDArra
         (Flag.MISSING_CONTEXT, absent.any(axis=1)),
         (Flag.SATURATED, _beyond(features, bounds.saturated, np.greater, MOST_SATURATED)),
         (Flag.NO_COUPLING, _beyond(features, bounds.wall_level, np.less, LEAST_WALL_LEVEL)),
+        (Flag.UNKNOWN_SENSOR, _unknown(readings, bounds.sensors)),
     ):
         flags[concerned] |= np.uint32(flag)
     flags[has(flags, bounds.rejected)] |= np.uint32(Flag.NOT_SCORED)
     return flags
+
+
+def _unknown(readings: Readings, sensors: KnownSensors | None) -> NDArray[np.bool_]:
+    return np.zeros(len(readings), np.bool_) if sensors is None else ~sensors.include(readings.sensor_id)
 
 
 def _beyond(features: NDArray[np.float32], column: int | None, compare: np.ufunc, bound: float) -> NDArray[np.bool_]:
@@ -117,7 +129,8 @@ def _beyond(features: NDArray[np.float32], column: int | None, compare: np.ufunc
     return beyond
 
 
-def _rejected(card: BundleCard) -> Flag:
+def rejected_flags(card: BundleCard) -> Flag:
+    """Flags with which a reading is not scored, by default and by what the card says."""
     rejected = REJECTED_BY_DEFAULT
     for name, handling in card.flags.items():
         flag = Flag.__members__.get(name.upper(), Flag(0)) & _HANDLED
