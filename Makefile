@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy
 
-.PHONY: help setup tools demo test test-minimal test-rest test-fast evaluate check crd lock clean
+.PHONY: help setup tools demo test test-minimal test-rest test-fast evaluate fuzz features check crd lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ evaluate: setup ## Train the reference bundles and hold them against the truth (
 	@test -f build/bundles/2.0.0/manifest.json || $(BIN)/weldserve bundle train-reference --out build/bundles
 	@$(BIN)/weldserve evaluate --bundles build/bundles --out build/evaluation.json $(EVALUATE_FLAGS)
 	@$(BIN)/weldserve bundle report --bundles build/bundles --evaluation build/evaluation.json --out build/report.png
+
+fuzz: setup ## Send a predictor 10,000 requests that nobody should send; SEED=2 for others
+	@$(BIN)/python -m tests.integration.predictor_fuzz --requests=10000 --seed=$(or $(SEED),1)
+
+features: setup ## Compare the features of serving and of training for 1,000,000 readings
+	@$(BIN)/python -m tests.integration.feature_equality --readings=1000000
 
 check: setup ## Lint, formatting, types, import contracts
 	@$(BIN)/ruff check .

@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-untyped
-# (grpc and protobuf bring no types)
 """Every answer that is not 200: its status, and a body `{"error": sentence}` as the Open Inference Protocol says.
 
 KServe's own handlers answer many of these with 500 or with a list, and log a traceback for each; what a client did

@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-untyped
-# (grpc and protobuf bring no types)
 """The Open Inference Protocol over gRPC, in the event loop of the REST server and before the same model.
 
 KServe's own server listens on all interfaces, lets protobuf and its own types copy every value, answers bytes that

@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-not-found
-# (the SDK of OpenTelemetry is an extra)
 """OpenTelemetry traces: one span for each inference request, with a child for each stage.
 
 They are sent by OTLP over HTTP to where the environment variable OTEL_EXPORTER_OTLP_ENDPOINT says, and cost next to

@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-untyped
-# (grpc and protobuf bring no types)
 """Every response is one that the Open Inference Protocol, as published, allows: over REST and over gRPC.
 
 The source of the schemas is in the names of the tests; see `open_inference_schema`.

@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-untyped
-# (grpc brings no types)
 """Thousands of requests that nobody would send, over REST, protocol V1 and gRPC, against one predictor.
 
 `python -m tests.integration.predictor_fuzz --requests=10000 --seed=1` says what came back and how the memory grew. The

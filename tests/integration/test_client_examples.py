@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,6 @@ async def test_kserves_sdk(process: PredictorProcess) -> None:
     assert over_rest.startswith("{'risk': [")
 
 
-@pytest.mark.skipif(find_spec("tritonclient") is None, reason="tritonclient is not installed")
 async def test_tritonclient(process: PredictorProcess) -> None:
     address = (await process.address()).removeprefix("http://")
     printed = await output(sys.executable, EXAMPLES / "triton_client.py", address, "north-line")

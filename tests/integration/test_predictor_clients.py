@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,6 @@ async def test_kserves_grpc_client(
     np.testing.assert_array_equal(risk(response), expected)
 
 
-@pytest.mark.skipif(find_spec("tritonclient") is None, reason="tritonclient is not installed")
 async def test_tritons_clients(
     tmp_path: Path, process: PredictorProcess, sent: Readings, expected: NDArray[np.float32]
 ) -> None:

@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-untyped
-# (grpc brings no types)
 """A real predictor answers over gRPC as it does over REST."""
 
 from __future__ import annotations

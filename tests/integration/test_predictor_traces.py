@@ -1,5 +1,3 @@
-# mypy: disable-error-code="import-untyped,import-not-found"
-# (grpc brings no types; OpenTelemetry's SDK is an extra)
 """Where an endpoint is set, each request leaves a trace; where none is, nothing is sent."""
 
 from __future__ import annotations
@@ -16,13 +14,11 @@ import httpx
 import pytest
 from grpc import aio
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_service
 
 from tests.integration.predictor_process import pack_bundle, predictor
 from tests.unit.predictor.messages import message
 from tests.unit.predictor.requests import json_body, readings
-
-trace_service = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
-pytest.importorskip("opentelemetry.sdk")
 
 FEATURES = 3
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

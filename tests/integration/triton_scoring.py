@@ -1,5 +1,3 @@
-# mypy: disable-error-code="import-untyped,import-not-found"
-# (tritonclient brings no types)
 """Scores readings with NVIDIA's client, in a process of its own: its protobuf messages have the names of KServe's.
 
 `python -m tests.integration.triton_scoring HTTP_ADDRESS GRPC_ADDRESS READINGS.npz RISKS.npz`: `features`, `sensor_id`

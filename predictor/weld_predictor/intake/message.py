@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-untyped
-# (grpc and protobuf bring no types)
 """The Open Inference Protocol's inference request over gRPC.
 
 As in `wire`, only the envelope is read here. Source: `open_inference_grpc.proto` of kserve/open-inference-protocol.

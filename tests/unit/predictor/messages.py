@@ -1,5 +1,3 @@
-# mypy: disable-error-code=import-untyped
-# (protobuf brings no types)
 """gRPC messages: well formed, and such that no predictor takes. The model has 3 features; 10 readings fit."""
 
 from __future__ import annotations
