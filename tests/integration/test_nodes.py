@@ -309,6 +309,24 @@ print(sorted(path.name for path in account.iterdir()), (account / 'token').read_
     assert nodes.log("informed", "main").splitlines() == ["info True s3cret", "['ca.crt', 'namespace', 'token'] 2"]
 
 
+async def test_a_container_reaches_the_api_server_as_its_service_account(nodes: Nodes) -> None:
+    code = """
+import os, ssl, sys, urllib.request
+from pathlib import Path
+account = Path(sys.argv[1])
+server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
+url = f"{server}/apis/authentication.k8s.io/v1/selfsubjectreviews"
+body = b'{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}'
+headers = {"Authorization": f"Bearer {(account / 'token').read_text()}", "Content-Type": "application/json"}
+context = ssl.create_default_context(cafile=account / 'ca.crt')
+print(urllib.request.urlopen(urllib.request.Request(url, body, headers), context=context).read().decode())
+"""
+    asks = python(code, args=["/var/run/secrets/kubernetes.io/serviceaccount"])
+    await nodes.create(pod("asks", asks, restartPolicy="Never"))
+    await nodes.reaches("asks", "Succeeded")
+    assert f'"username":"system:serviceaccount:{NAMESPACE}:default"' in nodes.log("asks", "main")
+
+
 async def test_pods_go_on_while_the_api_server_is_away(nodes: Nodes, control_plane: ControlPlane) -> None:
     await nodes.create(pod("steady", echo_container()))
     before = await wait_for(lambda: nodes.pod("steady"), ready, seconds=30, what="ready Pod steady")

@@ -17,11 +17,12 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a Pod runs: its own address, and the name and address of its node."""
+    """Where a Pod runs: its own address, the name and address of its node, and the URL of the API server."""
 
     address: str
     node: str
     node_address: str
+    api_server: str = ""
 
 
 def field_value(pod: Object, field_path: str, place: Place) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tests.sandbox.kube_api import Object
 from tests.sandbox.node.downward import ConfigError, Place, field_value
@@ -18,6 +19,19 @@ class Sources:
 
     config_maps: Entries
     secrets: Entries
+
+
+def service_variables(api_server: str) -> dict[str, str]:
+    """How every container learns where the API server is; `api_server` is its URL, and empty gives nothing."""
+    address = urlsplit(api_server)
+    if not address.hostname or not address.port:
+        return {}
+    port = str(address.port)
+    return {
+        "KUBERNETES_SERVICE_HOST": address.hostname,
+        "KUBERNETES_SERVICE_PORT": port,
+        "KUBERNETES_SERVICE_PORT_HTTPS": port,
+    }
 
 
 def source_names(container: Object) -> tuple[set[str], set[str]]:

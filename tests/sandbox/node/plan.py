@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.sandbox.kube_api import Object
 from tests.sandbox.node.downward import ConfigError, Place
-from tests.sandbox.node.environment import Sources, container_environment
+from tests.sandbox.node.environment import Sources, container_environment, service_variables
 from tests.sandbox.node.images import command_line
 from tests.sandbox.node.ports import port_number
 from tests.sandbox.node.substitution import Substitution, expand
@@ -41,15 +41,18 @@ def plan(
     """Plan a container; raises ConfigError when its Pod's spec does not allow one or asks for what is not done here."""
     check_supported(container)
     name = container["name"]
-    given = container_environment(container, pod, place, sources, {"HOSTNAME": pod["metadata"]["name"]})
+    before = {"HOSTNAME": pod["metadata"]["name"], **service_variables(place.api_server)}
+    given = container_environment(container, pod, place, sources, before)
     termination_file = pod_folder / f"{name}.termination"
     paths = {container.get("terminationMessagePath", TERMINATION_LOG): str(termination_file)}
     for mount in container.get("volumeMounts", []):
         paths[mount["mountPath"].rstrip("/")] = str(mounted(mount, name, volumes, given))
     substitution = Substitution(paths, place.address)
+    command = [expand(part, given) for part in command_line(container)]
+    given = _temporary_folder(paths) | {key: substitution.text(value) for key, value in given.items()}
     return Plan(
-        command=tuple(substitution.command([expand(part, given) for part in command_line(container)])),
-        environment=_process_environment({key: substitution.text(value) for key, value in given.items()}, pod_folder),
+        command=tuple(substitution.command(command)),
+        environment=_process_environment(given, pod_folder),
         folder=_working_folder(container.get("workingDir", ""), substitution, pod_folder),
         log=pod_folder / f"{name}.log",
         termination_file=termination_file,
@@ -92,6 +95,11 @@ def _process_environment(given: Mapping[str, str], pod_folder: Path) -> dict[str
     }
     python_path = os.pathsep.join([*modules, *([given["PYTHONPATH"]] if "PYTHONPATH" in given else [])])
     return {**own, **given, "PYTHONPATH": python_path}
+
+
+def _temporary_folder(paths: Mapping[str, str]) -> dict[str, str]:
+    """What makes programs use a volume that is mounted at /tmp."""
+    return {"TMPDIR": paths["/tmp"]} if "/tmp" in paths else {}
 
 
 def _working_folder(working_dir: str, substitution: Substitution, pod_folder: Path) -> Path:

@@ -49,7 +49,7 @@ class PodRunner:
         self._around = PodSurroundings(
             host=host,
             pod=pod,
-            place=Place("", host.name, host.addresses.node),
+            place=Place("", host.name, host.addresses.node, host.api.server),
             folder=host.folder / "pods" / f"{pod['metadata']['namespace']}_{pod['metadata']['name']}",
             volumes={},
             stopping=self._stopping,

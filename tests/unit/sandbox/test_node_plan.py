@@ -12,7 +12,7 @@ from tests.sandbox.node.images import ImageError
 from tests.sandbox.node.plan import REPOSITORY, Plan, plan
 from tests.sandbox.node.volumes import VolumeError, chosen, host_path
 
-PLACE = Place(address="127.1.1.7", node="machine-1", node_address="127.1.1.1")
+PLACE = Place("127.1.1.7", node="machine-1", node_address="127.1.1.1", api_server="https://127.0.0.1:6443")
 
 
 def planned(folder: Path, container: dict[str, Any]) -> Plan:
@@ -37,6 +37,19 @@ def test_command_arguments_and_environment_are_expanded_and_then_substituted(tmp
     assert found.environment["HOSTNAME"] == "p"
     assert str(REPOSITORY) in found.environment["PYTHONPATH"].split(":")
     assert found.folder == tmp_path
+
+
+def test_a_volume_at_tmp_is_where_programs_keep_temporary_files(tmp_path: Path) -> None:
+    mounted = planned(tmp_path, {"command": ["true"], "volumeMounts": [{"name": "models", "mountPath": "/tmp"}]})
+    assert mounted.environment["TMPDIR"] == str(tmp_path / "claim")
+    assert "TMPDIR" not in planned(tmp_path, {"command": ["true"]}).environment
+
+
+def test_a_container_is_told_where_the_api_server_is(tmp_path: Path) -> None:
+    found = planned(tmp_path, {"command": ["true", "--server=$(KUBERNETES_SERVICE_HOST)"]})
+    assert found.environment["KUBERNETES_SERVICE_HOST"] == "127.0.0.1"
+    assert found.environment["KUBERNETES_SERVICE_PORT"] == "6443"
+    assert found.command == ("true", "--server=127.0.0.1")
 
 
 def test_the_working_folder_lies_in_a_volume_if_the_container_says_so(tmp_path: Path) -> None:
