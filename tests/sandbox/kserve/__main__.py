@@ -73,14 +73,14 @@ def _parts(text: str) -> frozenset[str]:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    server = await WebhookServer.start(options.folder, options.webhook_port)
-    try:
-        async with KubeApi.from_kubeconfig(options.kubeconfig) as api:
+    async with KubeApi.from_kubeconfig(options.kubeconfig) as api:
+        server = await WebhookServer.start(api, options.folder, options.webhook_port)
+        try:
             await _register(api, server)
             controller = Controller(api, Cluster(options.domain, options.gateway), without=options.without)
             await controller.run((options.folder / READY_FILE).touch)
-    finally:
-        await server.stop()
+        finally:
+            await server.stop()
 
 
 async def _register(api: KubeApi, server: WebhookServer) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterable
 
 from tests.sandbox.kserve import names
+from tests.sandbox.kserve.store_credentials import credentials_of
 from tests.sandbox.kube_api import Object
 
 STORAGE_INITIALIZER = "storage-initializer"
@@ -32,27 +34,48 @@ PROBE_FIELDS = (
 HTTP_GET_FIELDS = ("path", "port", "host", "scheme", "httpHeaders")
 
 
-def mutated(pod: Object) -> Object:
-    """The Pod with its model's source; doing it twice changes nothing more."""
+def needs_credentials(pod: Object) -> bool:
+    """Whether a storage initializer will fetch the Pod's model."""
+    return _fetched(pod["metadata"].get("annotations", {})) is not None
+
+
+def mutated(pod: Object, secrets: Iterable[Object] = ()) -> Object:
+    """The Pod with its model's source; doing it twice changes nothing more.
+
+    `secrets` are those of the Pod's ServiceAccount: what opens the store.
+    """
     changed = copy.deepcopy(pod)
     annotations = changed["metadata"].setdefault("annotations", {})
     if annotations.get(names.AGENT) == "true":
         _add_agent(changed, annotations)
     elif uri := annotations.get(names.SOURCE_URI):
-        _add_source(changed, uri)
+        _add_source(changed, uri, secrets)
     annotations.setdefault(names.METRIC_AGGREGATION, "false")
     annotations.setdefault(names.PROMETHEUS_SCRAPING, "false")
     return changed
 
 
-def _add_source(pod: Object, uri: str) -> None:
+def _fetched(annotations: Object) -> str | None:
+    """The uri that a storage initializer fetches."""
+    uri: str = annotations.get(names.SOURCE_URI, "")
+    brings_itself = annotations.get(names.AGENT) == "true" or not uri or uri.startswith("pvc://")
+    return None if brings_itself else uri
+
+
+def _add_source(pod: Object, uri: str, secrets: Iterable[Object]) -> None:
     scheme, _, rest = uri.partition("://")
     if scheme == "pvc":
         claim, _, path = rest.partition("/")
         volume: Object = {"name": CLAIM_VOLUME, "persistentVolumeClaim": {"claimName": claim}}
         _mount(pod, names.MODEL_CONTAINER, volume, names.MODEL_FOLDER, read_only=True, sub_path=path)
         return
-    _add_once(pod["spec"].setdefault("initContainers", []), _storage_initializer(uri))
+    given = credentials_of(secrets)
+    fetches = _storage_initializer(uri)
+    fetches["env"] += given.variables
+    fetches["volumeMounts"] += given.mounts
+    _add_once(pod["spec"].setdefault("initContainers", []), fetches)
+    for volume in given.volumes:
+        _add_once(pod["spec"].setdefault("volumes", []), volume)
     volume = {"name": DOWNLOAD_VOLUME, "emptyDir": {}}
     _mount(pod, names.MODEL_CONTAINER, volume, names.MODEL_FOLDER, read_only=True)
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from tests.sandbox.credentials import Authority
 from tests.sandbox.kserve import names
 from tests.sandbox.kserve.admission import RefusedError, defaulted, validate
-from tests.sandbox.kserve.pod_mutation import mutated
+from tests.sandbox.kserve.pod_mutation import mutated, needs_credentials
 from tests.sandbox.kube_api import ApiError, KubeApi, Object, path_of
 
 ADDRESS = "127.0.0.1"
@@ -43,16 +43,19 @@ class WebhookServer:
     authority: str
 
     @classmethod
-    async def start(cls, folder: Path, port: int) -> WebhookServer:
-        """Serve on 127.0.0.1:`port` (0 for any), with a new certificate in `folder`."""
+    async def start(cls, api: KubeApi, folder: Path, port: int) -> WebhookServer:
+        """Serve on 127.0.0.1:`port` (0 for any), with a new certificate in `folder`.
+
+        `api` is asked for what Pods refer to.
+        """
         authority = Authority(folder, "kserve-webhook-ca")
         pair = authority.issue("kserve-webhook-server", addresses=(ADDRESS,))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair.certificate, pair.key)
         application = web.Application()
-        application.router.add_post(DEFAULT_SERVICE_PATH, _answering(_default_service))
+        application.router.add_post(DEFAULT_SERVICE_PATH, _answering(default_service))
         application.router.add_post(VALIDATE_SERVICE_PATH, _answering(_validate_service))
-        application.router.add_post(MUTATE_POD_PATH, _answering(_mutate_pod))
+        application.router.add_post(MUTATE_POD_PATH, _answering(PodMutator(api).mutate))
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, ADDRESS, port, ssl_context=context)
@@ -63,11 +66,14 @@ class WebhookServer:
         await self.runner.cleanup()
 
 
-def review(request: Object, answer: Callable[[Object], Object | None]) -> Object:
+Answer = Callable[[Object], Awaitable[Object | None]]
+
+
+async def review(request: Object, answer: Answer) -> Object:
     """The AdmissionReview's response: `answer` gives the object as it should be, None for as it is, or refuses."""
     response: Object = {"uid": request["uid"], "allowed": True}
     try:
-        changed = answer(request)
+        changed = await answer(request)
     except RefusedError as refusal:
         response["allowed"] = False
         response["status"] = {"code": 403, "reason": "Forbidden", "message": str(refusal)}
@@ -78,16 +84,39 @@ def review(request: Object, answer: Callable[[Object], Object | None]) -> Object
     return response
 
 
-def _default_service(request: Object) -> Object:
+async def default_service(request: Object) -> Object:
+    """The InferenceService of an admission request with KServe's defaults."""
     return defaulted(request["object"])
 
 
-def _validate_service(request: Object) -> None:
+async def _validate_service(request: Object) -> None:
     validate(request["object"], request.get("oldObject"))
 
 
-def _mutate_pod(request: Object) -> Object:
-    return mutated(request["object"])
+class PodMutator:
+    """Gives Pods the source of their model, and the credentials that their ServiceAccount has for it."""
+
+    def __init__(self, api: KubeApi) -> None:
+        self._api = api
+
+    async def mutate(self, request: Object) -> Object:
+        pod = request["object"]
+        if not needs_credentials(pod):
+            return mutated(pod)
+        account = pod["spec"].get("serviceAccountName") or "default"
+        return mutated(pod, await self._secrets(request["namespace"], account))
+
+    async def _secrets(self, namespace: str, account: str) -> list[Object]:
+        """The secrets of a ServiceAccount; one that is not there refuses the Pod."""
+        found = await self._api.get_or_none(path_of("v1", "serviceaccounts", namespace, account))
+        secrets = []
+        for reference in (found or {}).get("secrets", []):
+            name = reference["name"]
+            secret = await self._api.get_or_none(path_of("v1", "secrets", namespace, name))
+            if secret is None:
+                raise RefusedError(f'secrets "{name}" not found')
+            secrets.append(secret)
+        return secrets
 
 
 def _patch(before: Object, after: Object) -> list[Object]:
@@ -100,10 +129,10 @@ def _patch(before: Object, after: Object) -> list[Object]:
     return patch
 
 
-def _answering(answer: Callable[[Object], Object | None]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _answering(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         body = await request.json()
-        response = review(body["request"], answer)
+        response = await review(body["request"], answer)
         return web.json_response({"apiVersion": body["apiVersion"], "kind": "AdmissionReview", "response": response})
 
     return handle

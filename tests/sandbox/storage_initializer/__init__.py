@@ -1,1 +1,1 @@
-"""A stand-in for KServe's storage initializer: it brings what a storage uri names into a folder, or says why not."""
+"""What stands for the image of KServe's storage initializer: KServe's own code, of the package `kserve-storage`."""

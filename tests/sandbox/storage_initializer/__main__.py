@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from tests.sandbox.storage_initializer.fetching import FetchError, fetch
-
-
-def main(arguments: list[str]) -> int:
-    """Fetch each pair; the exit code, after one sentence on standard error when it is not 0."""
-    if not arguments or len(arguments) % 2:
-        print("error: wanted pairs of a uri and a folder", file=sys.stderr)
-        return 2
-    try:
-        for uri, folder in zip(arguments[::2], arguments[1::2], strict=True):
-            fetch(uri, Path(folder))
-    except FetchError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
+from kserve_storage import Storage
+from kserve_storage.logging import configure_logging
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    configure_logging()
+    Storage.download_files(sys.argv[1::2], sys.argv[2::2])

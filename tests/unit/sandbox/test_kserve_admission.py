@@ -10,7 +10,7 @@ import pytest
 from tests.sandbox.kserve import names
 from tests.sandbox.kserve.admission import RefusedError, defaulted, validate
 from tests.sandbox.kserve.comparison import fulfils
-from tests.sandbox.kserve.webhooks import configurations, review
+from tests.sandbox.kserve.webhooks import configurations, default_service, review
 from tests.sandbox.kube_api import Object
 
 
@@ -63,16 +63,16 @@ def test_defaulting_twice_changes_nothing_more() -> None:
     assert defaulted(once) == once
 
 
-def test_a_review_answers_with_a_patch_of_what_changed() -> None:
+async def test_a_review_answers_with_a_patch_of_what_changed() -> None:
     request: Object = {"uid": "1", "object": _service({})}
-    response = review(request, lambda given: defaulted(given["object"]))
+    response = await review(request, default_service)
     paths = [operation["path"] for operation in json.loads(base64.b64decode(response["patch"]))]
     assert paths == ["/metadata/annotations", "/spec"]
 
 
-def test_a_review_of_what_is_complete_has_no_patch() -> None:
+async def test_a_review_of_what_is_complete_has_no_patch() -> None:
     complete = defaulted(_service({}))
-    assert "patch" not in review({"uid": "1", "object": complete}, lambda given: defaulted(given["object"]))
+    assert "patch" not in await review({"uid": "1", "object": complete}, default_service)
 
 
 def test_without_the_webhooks_nothing_is_admitted_as_with_kserve() -> None:
