@@ -59,7 +59,7 @@ def failed_to_fetch(revision: RevisionObservation) -> Finding | None:
     for pod, container in _containers(revision, "initContainerStatuses"):
         ended = _ended(container)
         if ended is not None and ended.get("exitCode") != 0:
-            message = f"Init container {container['name']} of Pod {pod} failed: {_last_words(ended)}"
+            message = f"Init container {container['name']} of Pod {pod} failed{_source(revision)}: {_last_words(ended)}"
             return Finding("BundleNotFetched", message, conclusive=True)
     return None
 
@@ -194,6 +194,12 @@ def _containers(revision: RevisionObservation, field: str) -> Iterator[tuple[str
 def _all_containers(revision: RevisionObservation) -> Iterator[tuple[str, Any]]:
     yield from _containers(revision, "initContainerStatuses")
     yield from _containers(revision, "containerStatuses")
+
+
+def _source(revision: RevisionObservation) -> str:
+    """What was to be fetched: what KServe's storage initializer says does not name it."""
+    uri = revision.service.get("spec", {}).get("predictor", {}).get("model", {}).get("storageUri")
+    return f" to bring {uri}" if uri else ""
 
 
 def _ended(container: Any) -> Any:
