@@ -181,7 +181,7 @@ def test_each_trouble_is_named(revision: RevisionObservation, reason: str, words
 
 def test_a_bundle_that_cannot_be_fetched_is_named_by_its_uri() -> None:
     service = inference_service("b", ready=False)
-    service["spec"]["predictor"]["model"]["storageUri"] = "s3://models/weld/"
+    service["spec"] = {"predictor": {"model": {"storageUri": "s3://models/weld/"}}}
     finding = diagnose(_revision(_in_init(state=_ended(1, "S3 error [403]: Forbidden")), service=service))
     assert finding is not None
     assert "failed to bring s3://models/weld/: exit code 1 (S3 error [403]: Forbidden)" in finding.message
