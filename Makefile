@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy
+RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy helm versitygw
+# Two processes: much of the time a test waits for a server.
+IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help setup tools demo test test-minimal test-rest test-fast evaluate fuzz features check crd lock clean
 
@@ -27,10 +29,10 @@ demo: tools ## Run the whole path on this machine; DEMO_FLAGS=--keep leaves it u
 	@$(BIN)/python -m tests.sandbox.demo $(DEMO_FLAGS)
 
 test: tools ## Run all tests
-	@$(BIN)/pytest $(PYTEST_FLAGS)
+	@$(BIN)/pytest $(IN_TWO) $(PYTEST_FLAGS)
 
 test-minimal: tools ## Run the tests against KServe's definitions again, with those made from its SDK, as on a user's clone
-	@WELDSERVE_SANDBOX_SCHEMAS=minimal $(BIN)/pytest tests/contract tests/e2e/test_serving.py $(PYTEST_FLAGS)
+	@WELDSERVE_SANDBOX_SCHEMAS=minimal $(BIN)/pytest tests/contract tests/e2e/test_serving.py $(IN_TWO) $(PYTEST_FLAGS)
 
 test-rest: tools ## Count what the operator writes in five minutes at rest
 	@WELDSERVE_REST_SECONDS=300 $(BIN)/pytest tests/e2e/test_healing.py -k "at_rest" --timeout 900 $(PYTEST_FLAGS)

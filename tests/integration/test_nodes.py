@@ -94,7 +94,7 @@ async def nodes(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFa
             "name": name,
             "zone": zone,
             "region": "br-south",
-            "address-block": f"127.2.{number}",
+            "address-block": f"127.3.{number}",
             "folder": folder / name,
         }
         command = [sys.executable, "-m", "tests.sandbox.node", *(f"--{flag}={value}" for flag, value in flags.items())]
@@ -138,8 +138,8 @@ async def test_a_deployment_of_two_becomes_available_on_addresses_of_its_own(nod
     assert len({one["status"]["podIP"] for one in pods}) == 2
     for one in pods:
         number = one["spec"]["nodeName"].removeprefix("node-")
-        assert one["status"]["podIP"].startswith(f"127.2.{number}.")
-        assert one["status"]["hostIP"] == f"127.2.{number}.1"
+        assert one["status"]["podIP"].startswith(f"127.3.{number}.")
+        assert one["status"]["hostIP"] == f"127.3.{number}.1"
     await nodes.api.delete(f"{deployments}/web")
 
 
