@@ -18,8 +18,12 @@ def pytest_report_header() -> str:
     return f"resource definitions of KServe, the Gateway API and KEDA: {source}{fewer}"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep together what shares a rig or a server: the end-to-end tests as a whole, and each other file."""
+    """Keep together what shares a rig or a server: the end-to-end tests as a whole, and each other file.
+
+    First of all, as pytest-xdist reads the groups in the same hook.
+    """
     if not hasattr(config, "workerinput"):
         return
     for item in items:
