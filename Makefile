@@ -59,6 +59,7 @@ check: setup ## Lint, formatting, types, import contracts
 
 crd: setup ## Write the CRD anew from the types
 	@$(BIN)/weldserve crd > manifests/crd/weldmodels.weldserve.io.yaml
+	@cp manifests/crd/weldmodels.weldserve.io.yaml charts/weldserve-crds/templates/
 
 lock: setup ## Choose new versions of all dependencies, with hashes
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \

@@ -12,6 +12,7 @@ from weld_api.weld_model import parse_weld_model
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "manifests" / "crd" / "weldmodels.weldserve.io.yaml"
+IN_THE_CHART = ROOT / "charts" / "weldserve-crds" / "templates" / COMMITTED.name
 
 
 def _schema() -> dict[str, Any]:
@@ -22,6 +23,11 @@ def _schema() -> dict[str, Any]:
 
 def test_the_committed_file_is_what_the_types_say() -> None:
     assert COMMITTED.read_text() == as_yaml(), "run `make crd` and commit the result"
+    assert IN_THE_CHART.read_text() == as_yaml(), "run `make crd` and commit the result"
+
+
+def test_helm_finds_nothing_in_it_to_fill_in() -> None:
+    assert "{{" not in as_yaml()
 
 
 def test_the_file_reads_back_as_the_document() -> None:

@@ -1,0 +1,50 @@
+{{/* What the operator does in a namespace of the country; PERMISSIONS.md says which code needs each. */}}
+{{- define "weldserve.rules" -}}
+- apiGroups: [weldserve.io]
+  resources: [weldmodels]
+  verbs: [get, list, watch]
+- apiGroups: [weldserve.io]
+  resources: [weldmodels/status]
+  verbs: [patch]
+# Where the admission plugin OwnerReferencesPermissionEnforcement is on, an object whose owner is a WeldModel, with
+# blockOwnerDeletion, may be written only by who could set the WeldModel's finalizers. The operator sets none.
+- apiGroups: [weldserve.io]
+  resources: [weldmodels/finalizers]
+  verbs: [update]
+# Server-side apply is a patch, and a create where there is no such object yet.
+- apiGroups: [serving.kserve.io]
+  resources: [inferenceservices]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, watch]
+# Why a revision is not ready stands in its Pods.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end -}}
+
+{{/* Binds a role of this name and kind to the operator: root, component, name, kind, and namespace where it has one. */}}
+{{- define "weldserve.binding" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .kind }}Binding
+metadata:
+  {{- include "weldserve.metadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .kind }}
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "weldserve.operator" .root }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
