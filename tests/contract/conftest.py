@@ -70,7 +70,7 @@ async def replays(kserve_cluster: ControlPlane, request: pytest.FixtureRequest) 
 def _parts(plane: ControlPlane, folder: Path) -> list[Process]:
     parts = [_part(plane, folder, "kserve", f"--domain={DOMAIN}")]
     for number in range(1, NODES + 1):
-        flags = (f"--name=node-{number}", f"--zone=zone-{number}", "--region=region", f"--address-block=127.2.{number}")
+        flags = (f"--name=node-{number}", f"--zone=zone-{number}", "--region=region")
         parts.append(_part(plane, folder, "node", *flags, name=f"node-{number}"))
     return parts
 

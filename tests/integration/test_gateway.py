@@ -128,7 +128,7 @@ async def site(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("gateway")
     caddy = (await asyncio.to_thread(ensure, ["caddy"]))["caddy"]
     listen = f"127.0.0.1:{free_port()}"
-    where = ("--name=edge", "--zone=br-south-a", "--region=br-south", "--address-block=127.4.9")
+    where = ("--name=edge", "--zone=br-south-a", "--region=br-south")
     node = part("node", control_plane, folder, *where)
     flags = (f"--caddy={caddy}", f"--listen={listen}", f"--gateway={NAMESPACE}/ingress")
     gateway = part("gateway", control_plane, folder, *flags)

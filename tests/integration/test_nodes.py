@@ -87,14 +87,12 @@ def python(code: str, **more: Any) -> Object:
 async def nodes(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
     folder = tmp_path_factory.mktemp("nodes")
     processes = {}
-    for number, zone in ((1, "br-south-a"), (2, "br-south-b")):
-        name = f"node-{number}"
+    for name, zone in (("node-1", "br-south-a"), ("node-2", "br-south-b")):
         flags = {
             "kubeconfig": control_plane.kubeconfig,
             "name": name,
             "zone": zone,
             "region": "br-south",
-            "address-block": f"127.3.{number}",
             "folder": folder / name,
         }
         command = [sys.executable, "-m", "tests.sandbox.node", *(f"--{flag}={value}" for flag, value in flags.items())]
@@ -137,10 +135,17 @@ async def test_a_deployment_of_two_becomes_available_on_addresses_of_its_own(nod
     pods = await nodes.pods("app=web")
     assert len({one["status"]["podIP"] for one in pods}) == 2
     for one in pods:
-        number = one["spec"]["nodeName"].removeprefix("node-")
-        assert one["status"]["podIP"].startswith(f"127.3.{number}.")
-        assert one["status"]["hostIP"] == f"127.3.{number}.1"
+        node = await nodes.api.get(path_of("v1", "nodes", name=one["spec"]["nodeName"]))
+        own = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
+        assert one["status"]["hostIP"] == own
+        assert one["status"]["podIP"].rpartition(".")[0] == own.rpartition(".")[0]
     await nodes.api.delete(f"{deployments}/web")
+
+
+async def test_two_nodes_never_share_addresses(nodes: Nodes) -> None:
+    found = await nodes.api.list(path_of("v1", "nodes"))
+    own = [node["status"]["addresses"][0]["address"] for node in found]
+    assert len(set(own)) == len(own) >= 2
 
 
 async def test_a_container_that_refuses_to_run_shows_its_sentence_in_the_crash_loop(nodes: Nodes) -> None:
@@ -185,7 +190,8 @@ async def test_the_storage_initializer_says_in_its_status_what_it_could_not_fetc
     volumes = [{"name": "models", "emptyDir": {}}]
     await nodes.create(pod("fetches", echo_container(), initContainers=[fetches], volumes=volumes))
     status = await nodes.waits("fetches", "CrashLoopBackOff", "initContainerStatuses")
-    assert status["lastState"]["terminated"]["message"].startswith(f"cannot fetch {uri}: ")
+    said = status["lastState"]["terminated"]["message"].splitlines()[-1]
+    assert said == "RuntimeError: Failed to connect to HTTP endpoint '127.0.0.1'."
     found = await nodes.pod("fetches")
     assert found["status"]["phase"] == "Pending"
     assert found["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "PodInitializing"

@@ -39,18 +39,17 @@ WAIT_PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Machine:
-    """A stand-in node: its name, where it stands, and the block of loopback addresses that its Pods have."""
+    """A stand-in node: its name, and where it stands."""
 
     name: str
     zone: str
-    address_block: str
     region: str = "br-south"
 
 
 MACHINES = (
-    Machine("machine-1", "br-south-a", "127.1.1"),
-    Machine("machine-2", "br-south-b", "127.1.2"),
-    Machine("machine-3", "br-south-c", "127.1.3"),
+    Machine("machine-1", "br-south-a"),
+    Machine("machine-2", "br-south-b"),
+    Machine("machine-3", "br-south-c"),
 )
 
 
@@ -121,7 +120,6 @@ class Rig:
             f"--name={machine.name}",
             f"--zone={machine.zone}",
             f"--region={machine.region}",
-            f"--address-block={machine.address_block}",
             name=machine.name,
         )
         self.machines[machine.name] = process

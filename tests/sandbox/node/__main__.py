@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.sandbox.kube_api import KubeApi
-from tests.sandbox.node.addresses import AddressPool
+from tests.sandbox.node.addresses import AddressPool, Block
 from tests.sandbox.node.backoff import BackOff
 from tests.sandbox.node.host import Host
 from tests.sandbox.node.kubelet import Kubelet
@@ -24,7 +24,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--name", required=True, help="of the Node object")
     parser.add_argument("--zone", required=True, help="topology.kubernetes.io/zone")
     parser.add_argument("--region", required=True, help="topology.kubernetes.io/region")
-    parser.add_argument("--address-block", type=AddressPool, required=True, help="of its Pods, such as 127.1.1")
     parser.add_argument("--folder", type=Path, required=True, help="for its Pods' volumes and logs")
     parser.add_argument("--heartbeat", type=float, default=1.0, help="seconds between heartbeats")
     parser.add_argument("--restart-backoff", type=float, default=1.0, help="seconds, doubled up to 10")
@@ -34,8 +33,9 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    addresses: AddressPool = arguments.address_block
     folder: Path = arguments.folder.resolve()
+    block = Block.claim(str(folder))
+    addresses = AddressPool(block.text)
     prober = Prober()
     async with KubeApi.from_kubeconfig(arguments.kubeconfig) as api:
         host = Host(api, arguments.name, addresses, prober, BackOff(first=arguments.restart_backoff), folder)
@@ -51,6 +51,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             await until_terminated(Kubelet(host, node, arguments.heartbeat).run())
         finally:
             await prober.close()
+            block.release()
 
 
 if __name__ == "__main__":

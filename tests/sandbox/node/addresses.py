@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
+import socket
+from dataclasses import dataclass
+from typing import Self
+
+FIRST_NETWORK, NETWORKS, SUBNETS = 64, 64, 256
+GUARD_PORT = 10250  # a kubelet's own
+
 
 class AddressesExhaustedError(Exception):
     """Every address of the node's block is in use."""
+
+
+@dataclass
+class Block:
+    """Addresses of this machine that no other node has, whichever rig it is of, until they are released.
+
+    `text`: the first three numbers, such as `127.64.1`.
+    """
+
+    text: str
+    guard: socket.socket
+
+    @classmethod
+    def claim(cls, wish: str) -> Self:
+        """A free block; for the same wish (any text) the same one, unless another node has it.
+
+        Raises AddressesExhaustedError.
+        """
+        blocks = NETWORKS * SUBNETS
+        first = int.from_bytes(hashlib.sha256(wish.encode()).digest()[:4], "big")
+        for number in range(first, first + blocks):
+            network, subnet = divmod(number % blocks, SUBNETS)
+            text = f"127.{FIRST_NETWORK + network}.{subnet}"
+            try:
+                return cls(text, socket.create_server((f"{text}.1", GUARD_PORT)))
+            except OSError:
+                continue
+        raise AddressesExhaustedError(f"each of {blocks} blocks of loopback addresses has a node")
+
+    def release(self) -> None:
+        self.guard.close()
 
 
 class AddressPool:

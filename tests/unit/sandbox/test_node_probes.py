@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.node.addresses import AddressesExhaustedError, AddressPool
+from tests.sandbox.node.addresses import AddressesExhaustedError, AddressPool, Block
 from tests.sandbox.node.backoff import BackOff
 from tests.sandbox.node.probes import LIVENESS, READINESS, STARTUP, ProbeRule, Tally
 
@@ -75,3 +75,14 @@ def test_a_released_address_is_the_last_to_be_taken_again() -> None:
 def test_a_block_that_is_not_loopback_is_refused(block: str) -> None:
     with pytest.raises(ValueError, match=r"127\.1\.1"):
         AddressPool(block)
+
+
+def test_a_block_is_claimed_by_one_node_at_a_time_and_wished_for_again() -> None:
+    first = Block.claim("a node's folder")
+    second = Block.claim("a node's folder")
+    assert first.text != second.text
+    for block in (first, second):
+        block.release()
+    again = Block.claim("a node's folder")
+    assert again.text == first.text
+    again.release()
