@@ -12,7 +12,7 @@ import aiohttp
 from tests.sandbox.kserve.actions import MANAGER
 from tests.sandbox.kserve.controller import Controller
 from tests.sandbox.kserve.names import Cluster
-from tests.sandbox.kserve.webhooks import WebhookServer, register
+from tests.sandbox.kserve.webhooks import PodMutator, WebhookServer, register
 from tests.sandbox.kube_api import ApiError, KubeApi
 from tests.sandbox.signals import until_terminated
 
@@ -55,7 +55,22 @@ def _options() -> argparse.Namespace:
         metavar="PART,...",
         help="of knative,keda: parts to take as missing even where their API is; Knative mode is never imitated",
     )
+    parser.add_argument(
+        "--storage-variable",
+        type=_variable,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an environment variable of every storage initializer, as a ClusterStorageContainer may have it",
+    )
     return parser.parse_args()
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=VALUE")
+    return name, value
 
 
 def _gateway(text: str) -> tuple[str, str]:
@@ -74,7 +89,8 @@ def _parts(text: str) -> frozenset[str]:
 
 async def _run(options: argparse.Namespace) -> None:
     async with KubeApi.from_kubeconfig(options.kubeconfig) as api:
-        server = await WebhookServer.start(api, options.folder, options.webhook_port)
+        mutator = PodMutator(api, dict(options.storage_variable))
+        server = await WebhookServer.start(mutator, options.folder, options.webhook_port)
         try:
             await _register(api, server)
             controller = Controller(api, Cluster(options.domain, options.gateway), without=options.without)

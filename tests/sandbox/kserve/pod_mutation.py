@@ -39,17 +39,18 @@ def needs_credentials(pod: Object) -> bool:
     return _fetched(pod["metadata"].get("annotations", {})) is not None
 
 
-def mutated(pod: Object, secrets: Iterable[Object] = ()) -> Object:
+def mutated(pod: Object, secrets: Iterable[Object] = (), site: Iterable[Object] = ()) -> Object:
     """The Pod with its model's source; doing it twice changes nothing more.
 
-    `secrets` are those of the Pod's ServiceAccount: what opens the store.
+    `secrets` are those of the Pod's ServiceAccount: what opens the store; `site`, the environment variables that this
+    cluster's ClusterStorageContainer has besides KServe's own.
     """
     changed = copy.deepcopy(pod)
     annotations = changed["metadata"].setdefault("annotations", {})
     if annotations.get(names.AGENT) == "true":
         _add_agent(changed, annotations)
     elif uri := annotations.get(names.SOURCE_URI):
-        _add_source(changed, uri, secrets)
+        _add_source(changed, uri, secrets, site)
     annotations.setdefault(names.METRIC_AGGREGATION, "false")
     annotations.setdefault(names.PROMETHEUS_SCRAPING, "false")
     return changed
@@ -62,7 +63,7 @@ def _fetched(annotations: Object) -> str | None:
     return None if brings_itself else uri
 
 
-def _add_source(pod: Object, uri: str, secrets: Iterable[Object]) -> None:
+def _add_source(pod: Object, uri: str, secrets: Iterable[Object], site: Iterable[Object]) -> None:
     scheme, _, rest = uri.partition("://")
     if scheme == "pvc":
         claim, _, path = rest.partition("/")
@@ -71,7 +72,7 @@ def _add_source(pod: Object, uri: str, secrets: Iterable[Object]) -> None:
         return
     given = credentials_of(secrets)
     fetches = _storage_initializer(uri)
-    fetches["env"] += given.variables
+    fetches["env"] += [*site, *given.variables]
     fetches["volumeMounts"] += given.mounts
     _add_once(pod["spec"].setdefault("initContainers", []), fetches)
     for volume in given.volumes:

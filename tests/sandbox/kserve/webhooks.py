@@ -7,7 +7,7 @@ import base64
 import copy
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +43,8 @@ class WebhookServer:
     authority: str
 
     @classmethod
-    async def start(cls, api: KubeApi, folder: Path, port: int) -> WebhookServer:
-        """Serve on 127.0.0.1:`port` (0 for any), with a new certificate in `folder`.
-
-        `api` is asked for what Pods refer to.
-        """
+    async def start(cls, mutator: PodMutator, folder: Path, port: int) -> WebhookServer:
+        """Serve on 127.0.0.1:`port` (0 for any), with a new certificate in `folder`."""
         authority = Authority(folder, "kserve-webhook-ca")
         pair = authority.issue("kserve-webhook-server", addresses=(ADDRESS,))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -55,7 +52,7 @@ class WebhookServer:
         application = web.Application()
         application.router.add_post(DEFAULT_SERVICE_PATH, _answering(default_service))
         application.router.add_post(VALIDATE_SERVICE_PATH, _answering(_validate_service))
-        application.router.add_post(MUTATE_POD_PATH, _answering(PodMutator(api).mutate))
+        application.router.add_post(MUTATE_POD_PATH, _answering(mutator.mutate))
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, ADDRESS, port, ssl_context=context)
@@ -94,17 +91,22 @@ async def _validate_service(request: Object) -> None:
 
 
 class PodMutator:
-    """Gives Pods the source of their model, and the credentials that their ServiceAccount has for it."""
+    """Gives Pods the source of their model, and the credentials that their ServiceAccount has for it.
 
-    def __init__(self, api: KubeApi) -> None:
+    `site`: the environment of this cluster's storage initializers, by variable.
+    """
+
+    def __init__(self, api: KubeApi, site: Mapping[str, str]) -> None:
         self._api = api
+        self._site: list[Object] = [{"name": name, "value": value} for name, value in site.items()]
 
     async def mutate(self, request: Object) -> Object:
+        """The Pod of an admission request as it should be."""
         pod = request["object"]
         if not needs_credentials(pod):
             return mutated(pod)
         account = pod["spec"].get("serviceAccountName") or "default"
-        return mutated(pod, await self._secrets(request["namespace"], account))
+        return mutated(pod, await self._secrets(request["namespace"], account), self._site)
 
     async def _secrets(self, namespace: str, account: str) -> list[Object]:
         """The secrets of a ServiceAccount; one that is not there refuses the Pod."""
