@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.audit import audit_writes
-from tests.sandbox.kube_api import path_of
-from tests.sandbox.process import Process
-from tests.sandbox.rig import OPERATOR_NAMESPACE, Rig
+from tests.sandbox.kube_api import Object
+from tests.sandbox.rig import MACHINES, Rig, is_true
 from tests.sandbox.waiting import wait_for
 from tests.sandbox.weld_models import DISRUPTION_BUDGETS, INFERENCE_SERVICES, WeldModelInRig
 
@@ -17,29 +16,40 @@ Trained = dict[str, tuple[Path, str]]
 
 
 @pytest.fixture
-async def second(rig: Rig) -> AsyncIterator[Process]:
-    process = await rig.start_operator("operator-2")
-    yield process
-    await process.stop()
-    del rig.operators["operator-2"]
-    first = rig.operators["operator-1"]
-    if not first.running:
-        first.start()
+async def leader(rig: Rig) -> AsyncIterator[Object]:
+    """The Pod that leads; a machine that the test kills is started again, and two operators are ready afterwards."""
+    pod = await wait_for(rig.leader, lambda found: found is not None, seconds=30, what="leader")
+    assert pod is not None
+    yield pod
+    for machine in MACHINES:
+        if not rig.machines[machine.name].running:
+            await rig.start_machine(machine)
+    await wait_for(
+        rig.operators,
+        lambda pods: sum(is_true(one, "Ready") for one in pods) == 2,
+        seconds=60,
+        what="two operators that are ready",
+    )
 
 
-async def test_the_second_operator_takes_over_when_the_first_is_killed(
-    rig: Rig, trained: Trained, second: Process
+async def test_the_second_operator_takes_over_when_the_leader_s_machine_is_lost(
+    rig: Rig, trained: Trained, leader: Object
 ) -> None:
     model = WeldModelInRig(rig, "plant-a", "led")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
-    assert await _holder(rig) == "operator-1"
+    operators = {pod["spec"]["nodeName"] for pod in await rig.operators()}
+    assert len(operators) == 2, "the replicas are spread over machines"
 
     since = datetime.now(UTC)
-    await rig.operators["operator-1"].kill()
-    await wait_for(lambda: _holder(rig), lambda holder: holder == "operator-2", seconds=30, what="new leader")
-    assert second.running
-
+    await rig.machines[leader["spec"]["nodeName"]].kill()
+    lost = leader["metadata"]["uid"]
+    await wait_for(
+        rig.leader,
+        lambda found: found is not None and found["metadata"]["uid"] != lost,
+        seconds=30,
+        what="new leader",
+    )
     (budget,) = await model.owned(DISRUPTION_BUDGETS)
     await model.remove(DISRUPTION_BUDGETS, budget["metadata"]["name"])
     await wait_for(lambda: model.owned(DISRUPTION_BUDGETS), bool, seconds=10, what="PodDisruptionBudget")
@@ -47,10 +57,3 @@ async def test_the_second_operator_takes_over_when_the_first_is_killed(
     created = [write for write in audit_writes(rig.plane.audit_log, since=since) if write.verb == "create"]
     assert not [write for write in created if write.resource == "inferenceservices"], "nothing is made twice"
     await model.delete()
-
-
-async def _holder(rig: Rig) -> str:
-    async with rig.api() as api:
-        leases = await api.list(path_of("coordination.k8s.io/v1", "leases", OPERATOR_NAMESPACE))
-    holders = [lease["spec"].get("holderIdentity", "") for lease in leases]
-    return holders[0] if holders else ""

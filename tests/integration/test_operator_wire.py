@@ -1,4 +1,4 @@
-"""The operator as a process against a real API server, with the rights in `manifests/` and no others.
+"""The operator as a process against a real API server, with the rights that its chart gives and no others.
 
 KServe is played by hand, so that what the operator does is seen alone.
 """
@@ -21,9 +21,12 @@ from tests.sandbox.apply import apply_documents, install_manifests
 from tests.sandbox.audit import audit_events
 from tests.sandbox.control_plane import ControlPlane
 from tests.sandbox.credentials import service_account_kubeconfig
+from tests.sandbox.helm import Helm
 from tests.sandbox.kube_api import KubeApi, Object, path_of
 from tests.sandbox.process import Process, free_port
+from tests.sandbox.rig import GATEWAY, country_values
 from tests.sandbox.schemas import install_schemas
+from tests.sandbox.tools import ensure
 from tests.sandbox.waiting import wait_for
 from tests.unit.operator.cluster_objects import revision_of, spec_of, weld_model
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
@@ -42,12 +45,14 @@ BUDGETS = ("policy/v1", "poddisruptionbudgets", NAMESPACE)
 DEPLOYMENTS = ("apps/v1", "deployments", NAMESPACE)
 LEASES = ("coordination.k8s.io/v1", "leases", HOME)
 
+RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
 NOTICED_WITHIN_SECONDS = 10
 INSTALLED_WITHIN_SECONDS = 60
 
 
 class Site:
-    """A control plane and operators in it; every name is as `manifests/` has it."""
+    """A control plane and operators in it; every name is as the chart has it."""
 
     def __init__(self, plane: ControlPlane, api: KubeApi, folder: Path) -> None:
         self.plane = plane
@@ -61,7 +66,7 @@ class Site:
         command = [
             *(sys.executable, "-m", "weld_operator"),
             f"--kubeconfig={self.folder / 'operator.kubeconfig'}",
-            *("--domain=weldserve.example", f"--identity={name}"),
+            *(f"--namespaces={NAMESPACE}", "--domain=weldserve.example", f"--identity={name}"),
             *("--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry=500ms"),
             *("--listen-address=127.0.0.1", f"--http-port={port}"),
         ]
@@ -149,10 +154,12 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """A cluster without KServe and Gateway API, with one operator in it and one WeldModel."""
     folder = tmp_path_factory.mktemp("site")
     async with await ControlPlane.start(folder / "plane") as plane, plane.api() as api:
-        await install_manifests(api, ROOT / "manifests" / "crd", ROOT / "manifests" / "operator")
-        # Nothing runs Pods here; and what a Deployment of this test promises is played.
-        await api.delete(path_of("apps/v1", "deployments", HOME, ACCOUNT))
-        await apply_documents(api, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
+        await install_manifests(api, ROOT / "manifests" / "crd")
+        namespaces = (HOME, NAMESPACE, GATEWAY[0])
+        await apply_documents(
+            api, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
+        )
+        await apply_documents(api, await _rights(folder))
         await service_account_kubeconfig(api, HOME, ACCOUNT, folder / "operator.kubeconfig")
         site = Site(plane, api, folder)
         try:
@@ -161,6 +168,14 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
             yield site
         finally:
             await asyncio.gather(*(operator.stop() for operator in site.operators.values()))
+
+
+async def _rights(folder: Path) -> list[Object]:
+    """Of all that the chart makes, what the operator may do; its Pods are played by processes of this test."""
+    program = (await asyncio.to_thread(ensure, ["helm"]))["helm"]
+    helm = Helm(program, folder / "helm")
+    documents = await helm.template("weldserve", "weldserve", HOME, country_values("br", NAMESPACE))
+    return [document for document in documents if document["kind"] in RIGHTS]
 
 
 def _condition(body: Object, kind: str) -> Object:
@@ -211,7 +226,7 @@ async def test_the_user_s_object_keeps_no_trace_but_the_status(site: Site) -> No
     assert [entry["subresource"] for entry in written] == ["status"]
 
 
-async def test_every_request_was_within_the_rights_of_the_manifests(site: Site) -> None:
+async def test_every_request_was_within_the_rights_of_the_chart(site: Site) -> None:
     refused = [
         (event["verb"], event["requestURI"])
         for event in audit_events(site.plane.audit_log, user=USER)

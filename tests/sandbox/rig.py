@@ -1,6 +1,6 @@
-"""The whole rig: a real control plane, and beside it nodes, a gateway, KServe's stand-in, and the product's operator.
+"""The whole rig: a real control plane, and beside it nodes, a gateway, KServe's stand-in, and the product.
 
-The operator runs as a process of its own, with a token of its ServiceAccount and only the rights in `manifests/`.
+The product is installed as a user installs it: by Helm, from its charts; the stand-in nodes run its operator's Pods.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import aiohttp
-
-from tests.sandbox.apply import apply_documents, install_manifests
+from tests.sandbox.apply import apply_documents
 from tests.sandbox.control_plane import ControlPlane
-from tests.sandbox.credentials import service_account_kubeconfig
+from tests.sandbox.credentials import Authority
+from tests.sandbox.helm import Helm, Release
 from tests.sandbox.kube_api import KubeApi, Object, path_of
 from tests.sandbox.process import Process, free_port
 from tests.sandbox.schemas import Source, install_schemas
@@ -31,9 +31,11 @@ MANIFESTS = ROOT / "manifests"
 
 DOMAIN = "weldserve.example"
 GATEWAY = ("kserve", "kserve-ingress-gateway")
-OPERATOR_NAMESPACE = "weldserve-system"
-OPERATOR_ACCOUNT = "weldserve-operator"
+RELEASE = "weldserve"
+RELEASE_NAMESPACE = "weldserve-system"
+COUNTRY_NAMESPACE = "plant-a"
 CLAIM = "bundles"
+PROGRAMS = ("caddy", "helm")
 WAIT_PAUSE_SECONDS = 0.1
 
 
@@ -56,38 +58,39 @@ MACHINES = (
 class Rig:
     """A running rig; make one with `await Rig.start(folder)`, and use it as a context or stop it.
 
-    Attributes: `plane`, the control plane; `bundles`, the folder behind `pvc://bundles/`; `machines` and `operators`,
-    the processes by name; `schemas`, where the third-party resource definitions came from.
+    Attributes: `plane`, the control plane; `bundles`, the folder behind `pvc://bundles/`; `machines`, the processes by
+    name; `schemas`, where the third-party resource definitions came from; `release`, the country's chart as installed;
+    `authority`, whose certificates the cluster's storage initializers trust.
     """
 
-    def __init__(self, folder: Path, plane: ControlPlane, caddy: Path) -> None:
+    def __init__(self, folder: Path, plane: ControlPlane, programs: dict[str, Path]) -> None:
         self.folder = folder
         self.plane = plane
         self.bundles = folder / "bundles"
         self.address = f"127.0.0.1:{free_port()}"
         self.schemas: Source | None = None
         self.machines: dict[str, Process] = {}
-        self.operators: dict[str, Process] = {}
-        self.operator_urls: dict[str, str] = {}
-        self._operator_kubeconfig: Path | None = None
+        self.helm = Helm(programs["helm"], folder / "helm", plane.kubeconfig)
+        self.release = Release(self.helm, RELEASE, RELEASE_NAMESPACE)
         self.gateway = self._part(
-            "gateway", f"--caddy={caddy}", f"--listen={self.address}", f"--gateway={'/'.join(GATEWAY)}"
+            "gateway", f"--caddy={programs['caddy']}", f"--listen={self.address}", f"--gateway={'/'.join(GATEWAY)}"
         )
-        self.kserve = self._part("kserve", f"--domain={DOMAIN}", "--without=knative,keda")
+        self.authority = Authority(folder / "site", "site-ca")
+        trusted = f"--storage-variable=REQUESTS_CA_BUNDLE={self.authority.certificate}"
+        self.kserve = self._part("kserve", f"--domain={DOMAIN}", "--without=knative,keda", trusted)
 
     @classmethod
-    async def start(
-        cls, folder: Path, *, machines: int = 3, operators: int = 1, say: Callable[[str], None] = lambda _: None
-    ) -> Self:
+    async def start(cls, folder: Path, *, machines: int = 3, say: Callable[[str], None] = lambda _: None) -> Self:
         """Start everything in `folder` (absolute, existing) and wait until WeldModels can be applied in `plant-a`.
 
-        Raises ToolError or ProcessError.
+        Raises ToolError, ProcessError or HelmError.
         """
         say("control plane: etcd, API server, controllers, scheduler")
-        caddy = (await asyncio.to_thread(ensure, ["caddy"]))["caddy"]
-        rig = cls(folder, await ControlPlane.start(folder / "control-plane"), caddy)
+        programs = await asyncio.to_thread(ensure, PROGRAMS)
+        rig = cls(folder, await ControlPlane.start(folder / "control-plane"), programs)
         try:
-            await rig._start_parts(machines, operators, say)
+            await rig._start_parts(machines, say)
+            await rig._install_product(say)
         except BaseException:
             await rig.stop()
             raise
@@ -103,7 +106,6 @@ class Rig:
 
     async def stop(self) -> None:
         """End every process by its own pid; none is left when it returns."""
-        await asyncio.gather(*(operator.stop() for operator in self.operators.values()))
         await asyncio.gather(self.kserve.stop(), self.gateway.stop(), *(m.stop() for m in self.machines.values()))
         await self.plane.stop()
 
@@ -125,31 +127,27 @@ class Rig:
         self.machines[machine.name] = process
         process.start()
 
-    async def start_operator(self, name: str, *flags: str) -> Process:
-        """One more replica of the operator."""
-        if self._operator_kubeconfig is None:
-            async with self.api() as api:
-                self._operator_kubeconfig = await service_account_kubeconfig(
-                    api, OPERATOR_NAMESPACE, OPERATOR_ACCOUNT, self.folder / "operator.kubeconfig"
-                )
-        port = free_port()
-        self.operator_urls[name] = f"http://127.0.0.1:{port}"
-        command = [
-            sys.executable, "-m", "weld_operator",
-            f"--kubeconfig={self._operator_kubeconfig}",
-            f"--gateway-namespace={GATEWAY[0]}",
-            f"--gateway-name={GATEWAY[1]}",
-            f"--domain={DOMAIN}",
-            f"--lease-namespace={OPERATOR_NAMESPACE}",
-            f"--identity={name}",
-            "--listen-address=127.0.0.1",
-            f"--http-port={port}",
-            *flags,
-        ]  # fmt: skip
-        process = Process(name, command, self.folder / "logs" / f"{name}.log", folder=self.folder)
-        self.operators[name] = process
-        process.start()
-        return process
+    async def operators(self, release: Release | None = None) -> list[Object]:
+        """The Pods of a release's operator (the rig's own by default) that are not being deleted."""
+        of = release or self.release
+        selector = f"app.kubernetes.io/instance={of.name},app.kubernetes.io/name=weldserve-operator"
+        async with self.api() as api:
+            pods = await api.list(path_of("v1", "pods", of.namespace), label_selector=selector)
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    async def leader(self) -> Object | None:
+        """The Pod that the Lease of the rig's own release names; None while it names none that is there."""
+        path = path_of("coordination.k8s.io/v1", "leases", self.release.namespace, f"{self.release.name}-operator")
+        async with self.api() as api:
+            lease = await api.get_or_none(path)
+        holder = (lease or {"spec": {}})["spec"].get("holderIdentity")
+        return next((pod for pod in await self.operators() if pod["metadata"]["name"] == holder), None)
+
+    async def kill_pod(self, pod: Object) -> None:
+        """SIGKILL to the Pod's processes, as a crash would; its node starts its containers again."""
+        for status in pod["status"]["containerStatuses"]:
+            if "running" in status["state"]:
+                os.killpg(process_id(status), signal.SIGKILL)
 
     async def prepare_namespace(self, name: str) -> None:
         """Make a namespace in which WeldModels can find bundles (`pvc://bundles/...`) and the serving runtime."""
@@ -174,26 +172,25 @@ class Rig:
             raise RuntimeError(errors.decode().strip())
         return output.decode()
 
-    async def _start_parts(self, machines: int, operators: int, say: Callable[[str], None]) -> None:
+    async def _start_parts(self, machines: int, say: Callable[[str], None]) -> None:
         self.bundles.mkdir(exist_ok=True)
         async with self.api() as api:
-            say("resource definitions: KServe, Gateway API, WeldModel")
+            say("resource definitions: KServe, Gateway API")
             self.schemas = await install_schemas(api)
-            await install_manifests(api, MANIFESTS / "crd", MANIFESTS / "operator", MANIFESTS / "runtime")
-            await apply_documents(api, _gateway())
-            # The stand-in nodes run the operator's Deployment as little as a laptop does: here it is a process.
-            await api.delete(path_of("apps/v1", "deployments", OPERATOR_NAMESPACE, OPERATOR_ACCOUNT))
+            await apply_documents(api, _gateway(int(self.address.rpartition(":")[2])))
             say("KServe's stand-in, the gateway, the machines")
             self.kserve.start()
             self.gateway.start()
             for machine in MACHINES[:machines]:
                 await self.start_machine(machine)
             await self._wait_for_parts(api, machines)
-        await self.prepare_namespace("plant-a")
-        say("the operator")
-        for number in range(1, operators + 1):
-            await self.start_operator(f"operator-{number}")
-        await self._wait_for_operators()
+
+    async def _install_product(self, say: Callable[[str], None]) -> None:
+        say("helm install weldserve-crds: the WeldModel's definition")
+        await Release(self.helm, "weldserve-crds", RELEASE_NAMESPACE, "weldserve-crds").install({})
+        say("helm install weldserve: the operator, and the runtime of its predictors")
+        await self.prepare_namespace(COUNTRY_NAMESPACE)
+        await self.release.install(country_values("br", COUNTRY_NAMESPACE))
 
     async def _wait_for_parts(self, api: KubeApi, machines: int) -> None:
         async def nodes_ready() -> bool:
@@ -210,20 +207,6 @@ class Rig:
             await process.wait_ready(nodes_ready)
         await self.kserve.wait_ready(webhooks_answer)
         await self.gateway.wait_ready(gateway_programmed)
-
-    async def _wait_for_operators(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            for name, process in self.operators.items():
-                url = f"{self.operator_urls[name]}/readyz"
-
-                async def ready(url: str = url) -> bool:
-                    try:
-                        async with session.get(url) as response:
-                            return response.status == 200
-                    except aiohttp.ClientError:
-                        return False
-
-                await process.wait_ready(ready)
 
     async def _wait_for_claim(self, api: KubeApi, namespace: str) -> None:
         path = path_of("v1", "persistentvolumeclaims", namespace, CLAIM)
@@ -245,17 +228,34 @@ class Rig:
         return Process(name, command, self.folder / "logs" / f"{name}.log", environment=environment, folder=ROOT)
 
 
+def process_id(status: Object) -> int:
+    """The process of a running container, from its status on a stand-in node."""
+    return int(status["containerID"].removeprefix("process://").partition("-")[0])
+
+
+def country_values(country: str, *namespaces: str) -> Object:
+    """The values of a country's chart in the rig: as small and quick as its machine wants them."""
+    gateway_namespace, gateway_name = GATEWAY
+    return {
+        "country": country,
+        "namespaces": list(namespaces),
+        "domain": DOMAIN,
+        "gateway": {"namespace": gateway_namespace, "name": gateway_name},
+        "operator": {"leaseDuration": "6s", "leaseRenewDeadline": "4s", "leaseRetry": "1s"},
+    }
+
+
 def is_true(body: Object, condition: str) -> bool:
     """Whether the object's status has this condition with status True."""
     conditions = body.get("status", {}).get("conditions", [])
     return any(entry["type"] == condition and entry["status"] == "True" for entry in conditions)
 
 
-def _gateway() -> list[Object]:
+def _gateway(port: int) -> list[Object]:
     namespace, name = GATEWAY
     listener = {
         "name": "http",
-        "port": 80,
+        "port": port,
         "protocol": "HTTP",
         "allowedRoutes": {"namespaces": {"from": "All"}},
     }

@@ -16,6 +16,7 @@ from rich.console import Console
 from tests.sandbox.demo.live_view import LiveView
 from tests.sandbox.demo.preparation import Bundles, curl, make_readings
 from tests.sandbox.demo.story import FIRST, MODEL, NAMESPACE, NEXT, Story
+from tests.sandbox.helm import HelmError
 from tests.sandbox.process import ProcessError
 from tests.sandbox.rig import Rig
 from tests.sandbox.tools import ToolError
@@ -60,7 +61,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="weldserve-demo-"))
     try:
         complete = asyncio.run(run(folder, keep=arguments.keep, stream_seconds=arguments.seconds))
-    except (ToolError, ProcessError, WaitError, RuntimeError) as error:
+    except (ToolError, ProcessError, HelmError, WaitError, RuntimeError) as error:
         print(f"the demonstration failed: {error}\nlogs: {folder}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
