@@ -15,6 +15,9 @@ REVISION_LABEL = f"{GROUP}/revision"
 DIGEST_ANNOTATION = f"{GROUP}/digest"
 VERSION_ANNOTATION = f"{GROUP}/version"
 
+MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
+"""KServe's: how it runs an InferenceService."""
+
 MODEL_FORMAT = "weldserve"
 """The name by which a serving runtime says that it reads our bundles."""
 

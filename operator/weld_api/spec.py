@@ -12,6 +12,7 @@ from weld_api.quantity import Duration, Quantity, parse_duration
 from weld_api.schema import CelRule, Schema
 
 DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 KIND_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SEMANTIC_VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"
@@ -97,6 +98,14 @@ class Model(Schema):
             description="SHA-256 of the bundle's manifest, lower-case hexadecimal; `weldserve bundle show` prints it.",
         ),
     ]
+    service_account_name: Annotated[
+        str | None,
+        Field(
+            pattern=DNS_SUBDOMAIN_PATTERN,
+            max_length=253,
+            description="ServiceAccount that fetches the bundle and runs the replicas; the installation's when absent.",
+        ),
+    ] = None
     resources: Annotated[Resources, Field(description="Resources of one replica.")] = Resources()
 
 

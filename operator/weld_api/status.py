@@ -22,7 +22,7 @@ class StatusSchema(Schema):
 class Condition(StatusSchema):
     """One aspect of the state, in the form that Kubernetes' tools expect."""
 
-    type: Annotated[str, Field(max_length=316, description="Serving or Progressing.")]
+    type: Annotated[str, Field(max_length=316, description="Serving, Progressing or PlatformReady.")]
     status: ConditionStatus
     reason: Annotated[str, Field(max_length=1024, description="One word for programs.")]
     message: Annotated[str, Field(max_length=32768, description="One sentence for people.")]
@@ -69,7 +69,7 @@ class WeldModelStatus(StatusSchema):
 
     observed_generation: Annotated[int, Field(ge=0, description="Generation that was last reconciled.")] = 0
     phase: Annotated[str, Field(description="The state in one word, for listings.")] = ""
-    conditions: Annotated[tuple[Condition, ...], Field(description="Serving and Progressing.")] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(description="Serving, Progressing and PlatformReady.")] = ()
     stable: Annotated[BundleReference | None, Field(description="The bundle that answers.")] = None
     revisions: Annotated[tuple[Revision, ...], Field(description="Each InferenceService that exists.")] = ()
     url: Annotated[str, Field(description="Where sensors send readings.")] = ""

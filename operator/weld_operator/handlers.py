@@ -24,8 +24,6 @@ from weld_operator.kinds import DEPLOYMENT, OWNED_KINDS, WELD_MODEL, Key, Kind
 
 _log = logging.getLogger(__name__)
 
-WATCHED_KINDS = (WELD_MODEL, *OWNED_KINDS, DEPLOYMENT)
-
 PAUSE_SECONDS = 1.0
 """Between one run of kopf and the next."""
 

@@ -46,8 +46,12 @@ HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
+GATEWAY = Kind("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 EVENT = Kind("v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
 OWNED_KINDS = (INFERENCE_SERVICE, POD_DISRUPTION_BUDGET, HTTP_ROUTE)
 """What the operator makes of a WeldModel, in the order in which it is written."""
+
+WATCHED_KINDS = (WELD_MODEL, *OWNED_KINDS, DEPLOYMENT)
+"""What tells the operator that something happened."""

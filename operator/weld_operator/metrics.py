@@ -34,6 +34,11 @@ class Metrics:
         self.leader = Gauge(
             "weldserve_operator_leader", "1 while this replica leads and may write.", registry=self.registry
         )
+        self.platform_ready = Gauge(
+            "weldserve_operator_platform_ready",
+            "1 while KServe, the Gateway API, the Gateway and Prometheus are as needed.",
+            registry=self.registry,
+        )
         self._weld_models = Gauge(
             "weldserve_operator_weldmodels", "WeldModels by phase.", ["phase"], registry=self.registry
         )

@@ -9,17 +9,13 @@ from dataclasses import replace
 from weld_api import names
 from weld_operator.adapters.cluster import Cluster, NotServedError
 from weld_operator.desired.metadata import pod_labels
-from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
+from weld_operator.domain.observation import Observation, RevisionObservation
+from weld_operator.domain.platform import MISSING_KINDS
 from weld_operator.domain.revisions import stable
 from weld_operator.domain.subject import Subject
 from weld_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, OWNED_KINDS, POD, Kind, Object
 
-MISSING_APIS = {
-    INFERENCE_SERVICE: Obstacle(
-        "KServeMissing", "The cluster does not know InferenceServices: KServe is not installed"
-    ),
-    HTTP_ROUTE: Obstacle("GatewayApiMissing", "The cluster does not know HTTPRoutes: the Gateway API is not installed"),
-}
+MISSING_APIS = {kind: MISSING_KINDS[kind.name] for kind in (INFERENCE_SERVICE, HTTP_ROUTE)}
 
 Live = dict[Kind, dict[str, Object]]
 """Objects of ours by kind and name."""

@@ -17,9 +17,12 @@ from weld_operator.adapters.health_server import HealthServer
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
 from weld_operator.adapters.lease import Lease, LeaseLostError, LeaseTimes
 from weld_operator.desired.target import Target
-from weld_operator.handlers import WATCHED_KINDS, Watcher
-from weld_operator.kinds import WELD_MODEL, Key, Kind
+from weld_operator.domain.platform import GatewayName
+from weld_operator.handlers import Watcher
+from weld_operator.kinds import WELD_MODEL, Key
 from weld_operator.metrics import Metrics
+from weld_operator.platform_observer import PlatformObserver
+from weld_operator.platform_watch import PlatformWatch
 from weld_operator.reconciler import Reconciler
 from weld_operator.settings import OperatorSettings
 from weld_operator.workers import Workers
@@ -31,10 +34,6 @@ LEASE_LOST = 1
 
 FIRST_LOOK_RETRY_SECONDS = 5.0
 
-KINDS_SECONDS = 60.0
-MISSING_KINDS_SECONDS = 3.0
-"""Pause between looks at what kinds the cluster knows, and while one is missing."""
-
 
 async def run(settings: OperatorSettings) -> None:
     """Run until SIGTERM or SIGINT. Raises NoConnectionError, or OSError for a port that is taken."""
@@ -42,7 +41,7 @@ async def run(settings: OperatorSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    connection = await load_connection(settings.kubeconfig)
+    connection = await load_connection(settings.kubeconfig, settings.service_account_folder)
     async with KubernetesCluster(connection) as cluster:
         program = _Program(settings, cluster)
 
@@ -63,8 +62,24 @@ class _Program:
         self._metrics = Metrics()
         self._lease = _lease(settings, cluster, self._clock)
         self._metrics.leader.set_function(lambda: float(self._lease.is_held))
-        target = Target(settings.gateway_namespace, settings.gateway_name, settings.domain, settings.runtime)
-        reconciler = Reconciler(FencedCluster(cluster, self._lease), self._clock, target, self._metrics)
+        target = Target(
+            settings.gateway_namespace,
+            settings.gateway_name,
+            settings.domain,
+            settings.runtime,
+            settings.predictor_service_account,
+        )
+        gateway = GatewayName(settings.gateway_namespace, settings.gateway_name)
+        self._platform = PlatformWatch(
+            PlatformObserver(cluster, gateway, settings.prometheus_url), self._clock, self._metrics
+        )
+        reconciler = Reconciler(
+            FencedCluster(cluster, self._lease),
+            self._clock,
+            target,
+            self._metrics,
+            lambda: self._platform.shortcomings,
+        )
         self.workers = Workers(reconciler, self._clock, self._metrics, resync=parse_duration(settings.resync))
 
     async def run_until(self, stopped: asyncio.Event, watcher: Watcher) -> None:
@@ -79,10 +94,10 @@ class _Program:
         await health.start()
         _log.info("Listening on %s:%d", self._settings.listen_address, health.port)
         # Looked at before kopf does, so that whatever it misses is noticed.
-        served = await self._served_kinds(frozenset())
+        await self._platform.look()
         watcher.start()
         try:
-            await _run_both_until(stopped, self._lead(), self._notice_kinds(served, watcher))
+            await _run_both_until(stopped, self._lead(), self._watch_platform(watcher))
         finally:
             watcher.stop()
             await self._lease.release()
@@ -121,22 +136,14 @@ class _Program:
                 _log.warning("WeldModels cannot be listed, will be tried again: %s", error)
                 await self._clock.sleep(FIRST_LOOK_RETRY_SECONDS)
 
-    async def _notice_kinds(self, served: frozenset[Kind], watcher: Watcher) -> None:
-        """Watch what KServe or the Gateway API bring when they are installed after the operator."""
-        while True:
-            await self._clock.sleep(KINDS_SECONDS if len(served) == len(WATCHED_KINDS) else MISSING_KINDS_SECONDS)
-            before, served = served, await self._served_kinds(served)
-            if served - before:
-                _log.info("The cluster knows more than before: %s", ", ".join(kind.name for kind in served - before))
-                watcher.restart()
+    async def _watch_platform(self, watcher: Watcher) -> None:
+        """Watch what KServe or the Gateway API bring when they come after the operator, and tell every WeldModel."""
+        async with asyncio.TaskGroup() as tasks:
 
-    async def _served_kinds(self, before: frozenset[Kind]) -> frozenset[Kind]:
-        """The kinds that can be watched now; as before when the cluster does not answer."""
-        try:
-            return frozenset([kind for kind in WATCHED_KINDS if await self._cluster.serves(kind)])
-        except ClusterError as error:
-            _log.warning("The cluster does not tell what it knows: %s", error)
-            return before
+            def tell_all() -> None:
+                tasks.create_task(self._notice_all(), name="look at all")
+
+            await self._platform.keep(on_change=tell_all, on_new_kinds=watcher.restart)
 
 
 async def _run_both_until(stopped: asyncio.Event, *endless: Coroutine[None, None, None]) -> None:

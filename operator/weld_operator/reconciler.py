@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -38,12 +38,21 @@ LOOK_AFTER_DELETION = timedelta(seconds=2)
 class Reconciler:
     """Brings what exists to what the WeldModels ask for; several keys at once, each key once at a time."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, target: Target, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        target: Target,
+        metrics: Metrics,
+        shortcomings: Callable[[], tuple[Obstacle, ...] | None] = lambda: None,
+    ) -> None:
+        """`shortcomings` of the platform, as they are known now."""
         self._cluster = cluster
         self._observer = Observer(cluster)
         self._clock = clock
         self._target = target
         self._metrics = metrics
+        self._shortcomings = shortcomings
         self._applied: defaultdict[Key, AppliedObjects] = defaultdict(AppliedObjects)
 
     async def reconcile(self, key: Key) -> timedelta | None:
@@ -59,6 +68,7 @@ class Reconciler:
             return None
         subject = subject_of(body)
         live, seen = await self._observer.look(subject)
+        seen = replace(seen, shortcomings=self._shortcomings())
         decision = self._decide(subject, seen)
         obstacles, stories = await self._write_objects(subject, decision, live)
         if obstacles:

@@ -23,6 +23,9 @@ class OperatorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kubeconfig: Annotated[Path | None, Field(description="Outside of a cluster: how to reach one.")] = None
+    service_account_folder: Annotated[
+        Path, Field(description="Inside of a cluster: the folder of the ServiceAccount's token and ca.crt.")
+    ] = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     namespaces: Annotated[
         tuple[Annotated[str, Field(pattern=DNS_LABEL_PATTERN, max_length=63)], ...],
         Field(description="Namespaces to look after, separated by commas; all when absent."),
@@ -37,6 +40,16 @@ class OperatorSettings(BaseModel):
         str, Field(pattern=NAME_PATTERN, max_length=190, description="Domain of `<model>.<namespace>.<domain>`.")
     ] = "example.com"
     runtime: Annotated[str, Field(pattern=NAME_PATTERN, description="Name of the ServingRuntime.")] = "weldserve"
+    predictor_service_account: Annotated[
+        str | None,
+        Field(
+            pattern=NAME_PATTERN, description="ServiceAccount of predictors whose WeldModel names none; left out: none."
+        ),
+    ] = None
+    prometheus_url: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$", description="Address of a Prometheus; left out: none."),
+    ] = None
     workers: Annotated[int, Field(ge=1, le=64, description="WeldModels that are worked on at once.")] = 4
     resync: Annotated[Duration, Field(description="Time after which a WeldModel is looked at without a cause.")] = "10m"
     lease_namespace: Annotated[str, Field(pattern=DNS_LABEL_PATTERN, description="Namespace of the Lease.")] = (

@@ -41,7 +41,7 @@ def in_memory() -> Cluster:
 
 @pytest.fixture
 async def real(plane: ControlPlane) -> AsyncIterator[Cluster]:
-    async with KubernetesCluster(await load_connection(plane.kubeconfig)) as cluster:
+    async with KubernetesCluster(await load_connection(plane.kubeconfig, Path("/nowhere"))) as cluster:
         await cluster.apply(WELD_MODEL, _weld_model())
         yield cluster
         for kind in (POD_DISRUPTION_BUDGET, LEASE, EVENT, WELD_MODEL):
@@ -205,3 +205,17 @@ async def test_deleting_takes_the_object_of_this_uid_only(cluster: Cluster) -> N
     await cluster.delete(POD_DISRUPTION_BUDGET, NAMESPACE, "budget", made["metadata"]["uid"])
     assert await cluster.get(POD_DISRUPTION_BUDGET, NAMESPACE, "budget") is None
     await cluster.delete(POD_DISRUPTION_BUDGET, NAMESPACE, "budget", made["metadata"]["uid"])
+
+
+async def test_the_versions_of_a_group_that_is_not_served_are_none(cluster: Cluster) -> None:
+    assert await cluster.versions("nowhere.example") == ()
+
+
+async def test_fields_are_looked_for_in_the_schema_that_is_published(real: Cluster) -> None:
+    assert await real.versions(WELD_MODEL.group) == ("v1alpha1",)
+    asked = ("spec.model.sha256", "spec.model.colour", "status.phase", "status.revisions", "spec.model.sha256.deeper")
+    expected = ("spec.model.colour", "spec.model.sha256.deeper")
+    assert await real.missing_fields(WELD_MODEL, asked) == expected
+    assert await real.missing_fields(WELD_MODEL, asked) == expected, "from memory"
+    with pytest.raises(NotServedError):
+        await real.missing_fields(NOWHERE, asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from weld_operator.kinds import Kind, Object
@@ -37,6 +37,12 @@ class Cluster(Protocol):
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the cluster knows this kind of object."""
+
+    async def versions(self, group: str) -> tuple[str, ...]:
+        """The versions of an API group that the cluster knows, none where it does not know the group."""
+
+    async def missing_fields(self, kind: Kind, fields: Sequence[str]) -> tuple[str, ...]:
+        """Those of `fields`, such as `spec.predictor.model`, that the schema of this kind lacks."""
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The object, or None when there is none of that name."""

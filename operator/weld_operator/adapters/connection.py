@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kubernetes.aio import config
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 
 class NoConnectionError(Exception):
@@ -40,15 +41,19 @@ async def current_credentials(connection: Configuration) -> Credentials:
     )
 
 
-async def load_connection(kubeconfig: Path | None) -> Configuration:
+async def load_connection(kubeconfig: Path | None, service_account_folder: Path) -> Configuration:
     """Address, certificate authority and credentials of the API server; from inside the cluster without a kubeconfig.
 
-    Inside the cluster the token's file is read again every minute. Raises NoConnectionError.
+    Inside the cluster `token` and `ca.crt` are in `service_account_folder`, and the token is read again every minute.
+    Raises NoConnectionError.
     """
     connection = Configuration()
     try:
         if kubeconfig is None:
-            config.load_incluster_config(client_configuration=connection)
+            InClusterConfigLoader(
+                token_filename=str(service_account_folder / "token"),
+                cert_filename=str(service_account_folder / "ca.crt"),
+            ).load_and_set(connection)
         else:
             await config.load_kube_config(config_file=str(kubeconfig), client_configuration=connection)
     except config.ConfigException as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from weld_operator.adapters.cluster import Cluster, UnreachableError
 from weld_operator.adapters.lease import Lease
@@ -18,6 +18,12 @@ class FencedCluster(Cluster):
 
     async def serves(self, kind: Kind) -> bool:
         return await self._cluster.serves(kind)
+
+    async def versions(self, group: str) -> tuple[str, ...]:
+        return await self._cluster.versions(group)
+
+    async def missing_fields(self, kind: Kind, fields: Sequence[str]) -> tuple[str, ...]:
+        return await self._cluster.missing_fields(kind, fields)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return await self._cluster.get(kind, namespace, name)

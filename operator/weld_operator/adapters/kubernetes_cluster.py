@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
@@ -19,6 +20,7 @@ from weld_operator.adapters.cluster import (
     RefusedError,
     UnreachableError,
 )
+from weld_operator.adapters.schema_fields import lacking
 from weld_operator.kinds import Kind, Object
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -38,6 +40,7 @@ class KubernetesCluster(Cluster):
     def __init__(self, connection: Configuration) -> None:
         self._client = ApiClient(connection)
         self._client.user_agent = f"{FIELD_MANAGER}-operator"
+        self._missing_fields: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -56,6 +59,26 @@ class KubernetesCluster(Cluster):
         except NotServedError:
             return False
         return any(resource["name"] == kind.plural for resource in answer["resources"])
+
+    async def versions(self, group: str) -> tuple[str, ...]:
+        try:
+            answer = await self._call(Kind(group, group, ""), "GET", f"/apis/{group}")
+        except NotServedError:
+            return ()
+        return tuple(version["version"] for version in answer["versions"])
+
+    async def missing_fields(self, kind: Kind, fields: Sequence[str]) -> tuple[str, ...]:
+        index = await self._call(kind, "GET", "/openapi/v3")
+        document = index["paths"].get(_group_path(kind).removeprefix("/"))
+        if document is None:
+            raise NotServedError(kind)
+        # The address has a hash of the content: a schema of megabytes is read again only when it has changed.
+        asked = (document["serverRelativeURL"], tuple(fields))
+        if asked not in self._missing_fields:
+            path, _, query = document["serverRelativeURL"].partition("?")
+            schemas = (await self._call(kind, "GET", path, query=dict(parse_qsl(query))))["components"]["schemas"]
+            self._missing_fields = {asked: lacking(schemas, kind, fields)}
+        return self._missing_fields[asked]
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         try:

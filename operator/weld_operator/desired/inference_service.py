@@ -27,7 +27,7 @@ def inference_service(owner: Subject, revision: DesiredRevision, target: Target)
     about = metadata(owner, revision.name, revision.name)
     about["labels"]["networking.kserve.io/visibility"] = "cluster-local"
     about["annotations"] = {
-        "serving.kserve.io/deploymentMode": revision.spec.serving.mode,
+        names.MODE_ANNOTATION: revision.spec.serving.mode,
         "serving.kserve.io/autoscalerClass": "hpa",
         names.DIGEST_ANNOTATION: revision.digest,
         names.VERSION_ANNOTATION: revision.spec.model.version,
@@ -42,7 +42,9 @@ def inference_service(owner: Subject, revision: DesiredRevision, target: Target)
 
 def _predictor(owner: Subject, revision: DesiredRevision, target: Target) -> Object:
     spec = revision.spec
+    account = spec.model.service_account_name or target.predictor_service_account
     return {
+        **({} if account is None else {"serviceAccountName": account}),
         "minReplicas": revision.min_replicas,
         "maxReplicas": spec.serving.scaling.max_replicas,
         "scaleMetric": "cpu",

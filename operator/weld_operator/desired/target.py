@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Target:
-    """The Gateway that requests come through, the domain below which hosts are named, and the ServingRuntime."""
+    """The Gateway that requests come through, the domain below which hosts are named, and the ServingRuntime.
+
+    `predictor_service_account`: of predictors whose WeldModel names none; None leaves it to the cluster.
+    """
 
     gateway_namespace: str
     gateway_name: str
     domain: str
     runtime: str
+    predictor_service_account: str | None = None
 
     def host(self, name: str, namespace: str) -> str:
         """The host at which a WeldModel's sensors send readings."""

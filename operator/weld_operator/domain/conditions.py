@@ -1,19 +1,22 @@
-"""The two conditions and the one-word phase, from the revisions and what is seen of them.
+"""The conditions and the one-word phase, from the revisions and what is seen of them.
 
 `Serving` is about the Stable revision alone: is it answering now?
 `Progressing` follows the Deployment's habit: True while what the spec asks for is on its way or has arrived, False when
 it is stuck, with the cause as the reason. So a False in either means that somebody should look.
+`PlatformReady` is the same for every WeldModel: is all there that the operator needs of the cluster? It says what to
+install; whether that keeps this WeldModel from serving or progressing, the two others say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from weld_api.quantity import parse_duration
 from weld_api.status import Condition, ConditionStatus, Revision
 from weld_operator.domain.diagnosis import Finding, diagnose
-from weld_operator.domain.observation import Observation, RevisionObservation
+from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
 from weld_operator.domain.revisions import Revisions, pending, stable
 from weld_operator.domain.subject import Subject
 from weld_operator.kinds import Object
@@ -62,6 +65,13 @@ def progressing(subject: Subject, revisions: Revisions, observation: Observation
     if answering is None:
         return Verdict("True", "RevisionStarting", "A revision is being made")
     return _arrived(answering, observation, now - answering.asked_at, within)
+
+
+def platform(shortcomings: Sequence[Obstacle]) -> Verdict:
+    """Whether the cluster has what the operator needs; the reason is the gravest shortcoming's, the message has all."""
+    if not shortcomings:
+        return Verdict("True", "AllFound", "KServe, the Gateway API and the Gateway are as needed")
+    return Verdict("False", shortcomings[0].reason, ". ".join(each.message for each in shortcomings))
 
 
 def phase_of(serves: Verdict, progresses: Verdict, revisions: Revisions) -> Phase:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from weld_api.names import MODE_ANNOTATION
 from weld_operator.domain.observation import RevisionObservation, condition
 from weld_operator.kinds import Object
 
@@ -121,6 +122,16 @@ def fails_for_kserve(revision: RevisionObservation) -> Finding | None:
     return Finding(reason, f"KServe cannot serve InferenceService {revision.name}: {detail}", conclusive=True)
 
 
+def runs_in_another_mode(revision: RevisionObservation) -> Finding | None:
+    """KServe took another deployment mode than the one asked for, as an old one does that does not know its name."""
+    asked = revision.service["metadata"].get("annotations", {}).get(MODE_ANNOTATION, "")
+    taken = revision.service.get("status", {}).get("deploymentMode", asked)
+    if taken == asked:
+        return None
+    message = f"KServe runs InferenceService {revision.name} in mode {taken} instead of {asked}: is it older than 0.16?"
+    return Finding("ModeNotHonoured", message, conclusive=True)
+
+
 def stalls(revision: RevisionObservation) -> Finding | None:
     """The Deployment has made no progress for its own deadline."""
     progressing = None if revision.deployment is None else condition(revision.deployment, "Progressing")
@@ -169,6 +180,7 @@ CHAIN: tuple[Check, ...] = (
     cannot_be_scheduled,
     makes_no_pods,
     fails_for_kserve,
+    runs_in_another_mode,
     stalls,
     is_not_ready_for_kserve,
     is_not_seen_by_kserve,

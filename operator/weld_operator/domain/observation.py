@@ -87,11 +87,15 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Observation:
-    """All that was seen: revisions by their InferenceService's name, our HTTPRoute, and what could not be written."""
+    """All that was seen: revisions by their InferenceService's name, our HTTPRoute, and what could not be written.
+
+    `shortcomings`: what the platform lacks; None while it has not been looked at.
+    """
 
     revisions: Mapping[str, RevisionObservation] = field(default_factory=dict)
     route: Object | None = None
     obstacles: tuple[Obstacle, ...] = ()
+    shortcomings: tuple[Obstacle, ...] | None = None
 
     def ready_replicas(self, revision: str) -> int:
         """Ready replicas of a revision; 0 when it does not exist."""

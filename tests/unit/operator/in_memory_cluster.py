@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from weld_operator.adapters.cluster import Cluster, ConflictError, NotServedError, RefusedError
-from weld_operator.kinds import Kind, Object
+from weld_operator.kinds import HTTP_ROUTE, INFERENCE_SERVICE, Kind, Object
 
 Place = tuple[Kind, str, str]
 
@@ -21,13 +21,15 @@ class CrashError(BaseException):
 class InMemoryCluster(Cluster):
     """Objects by kind, namespace and name.
 
-    `unserved` kinds are unknown. Writing what `refused` names, such as `HTTPRoute north-line`, is refused with that
+    `unserved` kinds are unknown, `lacking` fields are in no schema.
+    Writing what `refused` names, such as `HTTPRoute north-line`, is refused with that
     sentence. From the write `crash_at` on, counted from 1, each raises CrashError: instead of the write, or after it
     when `crash_late`.
     """
 
     objects: dict[Place, Object] = field(default_factory=dict)
     unserved: set[Kind] = field(default_factory=set)
+    lacking: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     writes: list[tuple[str, str, str]] = field(default_factory=list)
     crash_at: int | None = None
@@ -48,6 +50,14 @@ class InMemoryCluster(Cluster):
 
     async def serves(self, kind: Kind) -> bool:
         return kind not in self.unserved
+
+    async def versions(self, group: str) -> tuple[str, ...]:
+        known = {kind for kind in (INFERENCE_SERVICE, HTTP_ROUTE) if kind.group == group and kind not in self.unserved}
+        return tuple(sorted({kind.version for kind in known}))
+
+    async def missing_fields(self, kind: Kind, fields: Sequence[str]) -> tuple[str, ...]:
+        self._check_served(kind)
+        return tuple(field for field in fields if field in self.lacking)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         self._check_served(kind)

@@ -241,3 +241,15 @@ def _recorded(scenario: str) -> RevisionObservation:
         service["status"] = last
     deployments = [each for each in step["objects"] if each["kind"] == "Deployment"]
     return RevisionObservation(service, deployments[0] if deployments else None)
+
+
+def test_a_deployment_mode_that_kserve_does_not_honour_is_named() -> None:
+    service = inference_service("b", ready=False)
+    service["metadata"].setdefault("annotations", {})["serving.kserve.io/deploymentMode"] = "Standard"
+    service["status"]["deploymentMode"] = "Standard"
+    assert diagnose(_revision(service=service)) is None
+    service["status"]["deploymentMode"] = "Serverless"
+    found = diagnose(_revision(service=service))
+    assert found is not None
+    assert (found.reason, found.conclusive) == ("ModeNotHonoured", True)
+    assert "Serverless instead of Standard" in found.message

@@ -1,0 +1,65 @@
+"""Looks at the platform again and again, and tells when something comes or goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from weld_operator.adapters.clock import Clock
+from weld_operator.adapters.cluster import ClusterError
+from weld_operator.domain.observation import Obstacle
+from weld_operator.domain.platform import shortcomings
+from weld_operator.kinds import Kind
+from weld_operator.metrics import Metrics
+from weld_operator.platform_observer import PlatformObserver
+
+_log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 60.0
+PAUSE_WHILE_SHORT_SECONDS = 3.0
+"""Pause between looks, and while something is missing."""
+
+
+class PlatformWatch:
+    """Knows what the platform lacks, as of the last look that succeeded: `shortcomings`, None before the first."""
+
+    def __init__(self, observer: PlatformObserver, clock: Clock, metrics: Metrics) -> None:
+        self._observer = observer
+        self._clock = clock
+        self._metrics = metrics
+        self._served: frozenset[Kind] = frozenset()
+        self.shortcomings: tuple[Obstacle, ...] | None = None
+
+    async def look(self) -> frozenset[Kind]:
+        """Look once, and log what has changed; gives the kinds that the cluster has come to know since the last look.
+
+        An API server that does not answer leaves all as it was.
+        """
+        try:
+            seen = await self._observer.look()
+        except ClusterError as error:
+            _log.warning("The cluster does not tell what it knows: %s", error)
+            return frozenset()
+        known, self._served = self._served, seen.served
+        before, self.shortcomings = self.shortcomings, shortcomings(seen)
+        self._metrics.platform_ready.set(not self.shortcomings)
+        if self.shortcomings != before:
+            self._log_change()
+        return seen.served - known
+
+    async def keep(self, *, on_change: Callable[[], None], on_new_kinds: Callable[[], None]) -> None:
+        """Look for ever."""
+        while True:
+            await self._clock.sleep(PAUSE_WHILE_SHORT_SECONDS if self.shortcomings else PAUSE_SECONDS)
+            before = self.shortcomings
+            if new := await self.look():
+                _log.info("The cluster knows more than before: %s", ", ".join(sorted(kind.name for kind in new)))
+                on_new_kinds()
+            if self.shortcomings != before:
+                on_change()
+
+    def _log_change(self) -> None:
+        if not self.shortcomings:
+            _log.info("The platform has all that is needed")
+        for each in self.shortcomings or ():
+            _log.warning("The platform falls short, %s: %s", each.reason, each.message)
