@@ -133,8 +133,8 @@ async def store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Objec
         (bundle / name).parent.mkdir(parents=True, exist_ok=True)
         (bundle / name).write_bytes(content)
     async with await ObjectStore.start(folder / "store") as running:
-        await asyncio.to_thread(running.put_folder, "models", "weld/2.0.0", bundle)
-        await asyncio.to_thread(running.put, "models", "weld/2.0.0-rc/card.yaml", b"of another version")
+        await asyncio.to_thread(running.put_folder, "weld/2.0.0", bundle)
+        await asyncio.to_thread(running.put, "weld/2.0.0-rc/card.yaml", b"of another version")
         yield running
 
 

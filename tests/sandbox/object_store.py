@@ -17,10 +17,11 @@ from tests.sandbox.tools import ensure
 
 REGION = "us-east-1"
 ACCESS_KEY = "plant"
+BUCKET = "models"
 
 
 class ObjectStore:
-    """A running store; make one with `await ObjectStore.start(folder)`, and use it as a context or stop it.
+    """A running store with one bucket; make one with `await ObjectStore.start(folder)`, and use it as a context.
 
     Attributes: `address`, host and port; `secret_key`, which belongs to `ACCESS_KEY`, the only user.
     """
@@ -45,6 +46,7 @@ class ObjectStore:
         store._process.start()
         try:
             await store._process.wait_ready(store._answers)
+            await asyncio.to_thread(store._client().create_bucket, Bucket=BUCKET)
         except BaseException:
             await store.stop()
             raise
@@ -61,17 +63,15 @@ class ObjectStore:
     async def stop(self) -> None:
         await self._process.stop()
 
-    def put_folder(self, bucket: str, prefix: str, folder: Path) -> None:
-        """Put each file of a folder below `prefix`; the bucket is made if need be."""
-        client = self._client()
-        client.create_bucket(Bucket=bucket)
+    def put_folder(self, prefix: str, folder: Path) -> None:
+        """Put each file of a folder below `prefix`."""
         for file in folder.rglob("*"):
             if file.is_file():
-                client.put_object(Bucket=bucket, Key=f"{prefix}/{file.relative_to(folder)}", Body=file.read_bytes())
+                self.put(f"{prefix}/{file.relative_to(folder)}", file.read_bytes())
 
-    def put(self, bucket: str, key: str, content: bytes) -> None:
+    def put(self, key: str, content: bytes) -> None:
         """Put one object in place of what is there."""
-        self._client().put_object(Bucket=bucket, Key=key, Body=content)
+        self._client().put_object(Bucket=BUCKET, Key=key, Body=content)
 
     def secret(self, namespace: str, name: str, *, secret_key: str | None = None) -> Object:
         """The Secret by which KServe's storage initializer reaches this store; `secret_key` if not the right one."""
