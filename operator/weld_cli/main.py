@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from weld_cli import bundle_commands, crd_command, reference_commands
+from weld_cli import bundle_commands, crd_command, reference_commands, try_commands
 
 app = typer.Typer(
     name="weldserve",
@@ -15,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(bundle_commands.app, name="bundle")
+app.add_typer(try_commands.app, name="try")
 bundle_commands.app.command("train-reference")(reference_commands.train_reference)
 bundle_commands.app.command("report")(reference_commands.report)
 app.command("evaluate")(reference_commands.evaluate)
