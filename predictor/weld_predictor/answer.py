@@ -23,6 +23,8 @@ OUTPUTS = (
 _CONTENTS = {"risk": "fp32_contents", "decision": "uint_contents", "flags": "uint_contents"}
 """Field of InferTensorContents by output."""
 _DATATYPES = {spec.name: spec.datatypes[0] for spec in OUTPUTS}
+_SIZES = {"risk": 4, "decision": 1, "flags": 4}
+"""Bytes of one value by output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,49 @@ class Answer:
     def __len__(self) -> int:
         return len(self.risk)
 
+    def part(self, start: int, stop: int) -> Answer:
+        """Of readings `start` to `stop`, as views."""
+        return Answer(self.risk[start:stop], self.decision[start:stop], self.flags[start:stop])
 
-@dataclass(frozen=True, slots=True)
+    def tobytes(self) -> dict[str, bytes]:
+        """The values in binary, by output."""
+        return {"risk": self.risk.tobytes(), "decision": self.decision.tobytes(), "flags": self.flags.tobytes()}
+
+    @classmethod
+    def join(cls, answers: list[Answer]) -> Answer:
+        """All in one, in their order."""
+        if len(answers) == 1:
+            return answers[0]
+        return cls(
+            np.concatenate([answer.risk for answer in answers]),
+            np.concatenate([answer.decision for answer in answers]),
+            np.concatenate([answer.flags for answer in answers]),
+        )
+
+
+@dataclass(slots=True)
 class RestAnswer:
     """The body of a response; `json_length` is None where it is JSON alone."""
 
     body: bytes
     json_length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryFrame:
+    """What surrounds the values of an answer that is binary throughout: it is the same for all that ask alike."""
+
+    fields: tuple[tuple[bytes, str, int], ...]
+    """For each output what comes before its values, its name, and the bytes of one of its values."""
+    json_length: int | None
+
+    def fill(self, values: dict[str, bytes], start: int, stop: int) -> bytes:
+        """The response with readings `start` to `stop` of `values`, which are an answer's in binary."""
+        pieces: list[bytes] = []
+        for before, name, size in self.fields:
+            pieces.append(before)
+            pieces.append(values[name][start * size : stop * size])
+        return b"".join(pieces)
 
 
 def requested_outputs(request: WireRequest) -> tuple[RequestedOutput, ...]:
@@ -62,8 +100,36 @@ def requested_outputs(request: WireRequest) -> tuple[RequestedOutput, ...]:
     return request.outputs
 
 
+def rest_frame(outputs: tuple[RequestedOutput, ...], head: dict[str, str], readings: int) -> BinaryFrame | None:
+    """The frame of a REST response with `outputs` of `readings`; None where one of them is to be JSON.
+
+    `outputs` as of `requested_outputs`; `head` is model name, version and id.
+    """
+    if not all(output.binary for output in outputs):
+        return None
+    tensors = [_binary_tensor(output.name, readings) for output in outputs]
+    text = orjson.dumps({**head, "outputs": tensors})
+    fields = [(text if position == 0 else b"", output.name) for position, output in enumerate(outputs)]
+    return BinaryFrame(tuple((before, name, _SIZES[name]) for before, name in fields), len(text))
+
+
+def message_frame(outputs: tuple[RequestedOutput, ...], head: dict[str, str], readings: int) -> BinaryFrame | None:
+    """As `rest_frame`, of a serialized ModelInferResponse: its raw contents come last."""
+    if not all(output.binary for output in outputs):
+        return None
+    message = pb.ModelInferResponse(**head)
+    for output in outputs:
+        message.outputs.add(name=output.name, datatype=_DATATYPES[output.name], shape=[readings])
+    fields: list[tuple[bytes, str, int]] = []
+    for position, output in enumerate(outputs):
+        size = _SIZES[output.name]
+        before = _RAW_CONTENTS_TAG + _varint(size * readings)
+        fields.append(((message.SerializeToString() if position == 0 else b"") + before, output.name, size))
+    return BinaryFrame(tuple(fields), None)
+
+
 def encode(answer: Answer, outputs: tuple[RequestedOutput, ...], head: dict[str, str]) -> RestAnswer:
-    """The response with `outputs` (see `requested_outputs`) of `answer`; `head` is model name, version and id."""
+    """The response with `outputs` of `answer`, some of them in JSON; arguments as of `rest_frame`."""
     binary: list[bytes] = []
     envelope = {**head, "outputs": list(_tensors(answer, outputs, binary))}
     text = orjson.dumps(envelope, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -73,15 +139,12 @@ def encode(answer: Answer, outputs: tuple[RequestedOutput, ...], head: dict[str,
 
 
 def encode_message(answer: Answer, outputs: tuple[RequestedOutput, ...], head: dict[str, str]) -> bytes:
-    """A ModelInferResponse, serialized; arguments as of `encode`."""
+    """A ModelInferResponse with typed contents, serialized; arguments as of `rest_frame`."""
     message = pb.ModelInferResponse(**head)
     for output in outputs:
         values: NDArray[Any] = getattr(answer, output.name)
         tensor = message.outputs.add(name=output.name, datatype=_DATATYPES[output.name], shape=[len(values)])
-        if output.binary:
-            message.raw_output_contents.append(values.tobytes())
-        else:
-            getattr(tensor.contents, _CONTENTS[output.name]).extend(values.tolist())
+        getattr(tensor.contents, _CONTENTS[output.name]).extend(values.tolist())
     serialized: bytes = message.SerializeToString()
     return serialized
 
@@ -97,9 +160,28 @@ def encode_predictions(answer: Answer) -> RestAnswer:
 def _tensors(answer: Answer, outputs: tuple[RequestedOutput, ...], binary: list[bytes]) -> Iterator[dict[str, Any]]:
     for output in outputs:
         values: NDArray[Any] = getattr(answer, output.name)
-        tensor = {"name": output.name, "datatype": _DATATYPES[output.name], "shape": [len(values)]}
         if output.binary:
             binary.append(values.tobytes())
-            yield {**tensor, "parameters": {"binary_data_size": values.nbytes}}
+            yield _binary_tensor(output.name, len(values))
         else:
-            yield {**tensor, "data": values}
+            yield {"name": output.name, "datatype": _DATATYPES[output.name], "shape": [len(values)], "data": values}
+
+
+def _binary_tensor(name: str, readings: int) -> dict[str, Any]:
+    parameters = {"binary_data_size": readings * _SIZES[name]}
+    return {"name": name, "datatype": _DATATYPES[name], "shape": [readings], "parameters": parameters}
+
+
+_WIRE_BYTES = 2
+_RAW_CONTENTS_TAG = bytes(
+    [pb.ModelInferResponse.DESCRIPTOR.fields_by_name["raw_output_contents"].number << 3 | _WIRE_BYTES]
+)
+
+
+def _varint(number: int) -> bytes:
+    octets = bytearray()
+    while number > 0x7F:
+        octets.append(number & 0x7F | 0x80)
+        number >>= 7
+    octets.append(number)
+    return bytes(octets)

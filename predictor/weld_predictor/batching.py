@@ -1,219 +1,250 @@
 """Micro-batching: requests that wait at the same time are scored in one pass.
 
 A request that finds nothing under way is scored at once. While a pass is under way, requests gather; when it ends, the
-next pass takes them in the order they came, after waiting for company until the oldest has waited `max_delay`, or
-until there are `max_readings`. A request of more than `max_readings` is scored in parts, and after each part the
-requests behind it come first, so that a large one never blocks small ones for longer than one pass.
+next pass takes them, after waiting for company until the oldest has waited `max_delay`, or until there are
+`max_readings`. Clients take turns, one request each, in the order they came. A request of more than `max_readings` is
+scored in parts, and after each part the others come first, so that a large one never blocks small ones for longer than
+one pass.
 
-The clock is injected, and waiting is the event loop's, so that a test may bring its own time.
+Nothing here waits: what there is to do is done by callbacks of the event loop, because a task for each request would
+cost more than the request. The clock is injected, so that a test may bring its own time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
-import numpy as np
-from numpy.typing import NDArray
+from weld_predictor.pace import Pace
 
-Score = Callable[[NDArray[np.float32]], Awaitable[NDArray[np.float32]]]
-"""Features [N, F] to risk [N], row by row: no row's risk depends on the others."""
+NO_DEADLINE = math.inf
 
 
 class QueueFullError(Exception):
     """More readings wait than may; the client should come again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one pass scored, for the metrics."""
-
-    readings: int
-    seconds: float
-    """Duration of the pass."""
-    waits: tuple[float, ...]
-    """Seconds in the queue of each request whose first readings were in this pass."""
+class TooLateError(Exception):
+    """The answer cannot be given within the time that the request allows."""
 
 
-@dataclass(eq=False, slots=True)
-class _Request:
-    features: NDArray[np.float32]
-    risk: NDArray[np.float32]
-    came: float
-    answer: asyncio.Future[NDArray[np.float32]]
-    taken: int = 0
-    """Readings that have been taken into a pass."""
-    scored: int = 0
+class Client:
+    """Whose requests take turns with those of others: a connection."""
 
-    @property
-    def waiting(self) -> int:
-        return len(self.features) - self.taken
+    __slots__ = ("waiting",)
+
+    def __init__(self) -> None:
+        self.waiting: deque[Request] = deque()
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class Request:
+    """What waits to be scored."""
+
+    __slots__ = ("came", "client", "due", "readings_count", "taken")
+
+    def __init__(self, client: Client, came: float, due: float = NO_DEADLINE) -> None:
+        """`came`, and `due` if there is a deadline: seconds, by the batcher's clock."""
+        self.client = client
+        self.came = came
+        self.due = due
+        self.readings_count = 0
+        """N, before it is submitted."""
+        self.taken = 0
+        """Readings that have been taken into a pass."""
+
+    def fail(self, error: Exception) -> None:
+        """It will not be scored, or not to its end."""
+        raise NotImplementedError
+
+
+class Part:
     """Readings `start` to `stop` of a request, in one pass."""
 
-    request: _Request
-    start: int
-    stop: int
+    __slots__ = ("is_whole", "request", "start", "stop")
 
-    @property
-    def features(self) -> NDArray[np.float32]:
-        return self.request.features[self.start : self.stop]
+    def __init__(self, request: Request, start: int, stop: int) -> None:
+        self.request = request
+        self.start = start
+        self.stop = stop
+        self.is_whole = stop - start == request.readings_count
 
     def __len__(self) -> int:
         return self.stop - self.start
 
 
-def _ignore(_: Batch) -> None:
-    pass
+Done = Callable[[Iterable[Request], Callable[[], None]], None]
+"""Takes the requests that failed in a pass, and what gives its answers out, to be called once."""
+Perform = Callable[[list[Part], bool, Done], None]
+"""Scores the parts of one pass, in the caller's thread if the second argument says that it is quick.
+
+When it is done it calls the third, in the event loop's thread. It raises nothing: what fails is for it to tell.
+"""
 
 
-@dataclass(eq=False)
 class MicroBatcher:
-    """Scores the readings of concurrent requests together; belongs to one event loop."""
+    """Has the readings of concurrent requests scored together; belongs to one event loop."""
 
-    score: Score
-    max_readings: int
-    max_delay: float
-    """Seconds."""
-    queue_readings: int
-    observe: Callable[[Batch], None] = _ignore
-    clock: Callable[[], float] = time.perf_counter
-    """Seconds, from any origin; the event loop's own time may be no finer than a millisecond."""
-    _queue: deque[_Request] = field(default_factory=deque, init=False)
-    _waiting: int = field(default=0, init=False)
-    _enough: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _passes: asyncio.Task[None] | None = field(default=None, init=False)
+    QUICK_SECONDS = 0.0005
+    """A pass that takes no longer is made in the event loop itself: a thread would cost as much, and nothing that
+    waits meanwhile would notice."""
+
+    def __init__(
+        self,
+        perform: Perform,
+        *,
+        max_readings: int,
+        max_delay: float,
+        queue_readings: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`max_delay` in seconds; `clock`: seconds from any origin, as the event loop's own time may be coarse."""
+        self._perform = perform
+        self._max_readings = max_readings
+        self._max_delay = max_delay
+        self._queue_readings = queue_readings
+        self._clock = clock
+        self._pace = Pace()
+        self._turns: deque[Client] = deque()
+        """Clients of which something waits."""
+        self._waiting = 0
+        self._busy = False
+        """Whether a pass is about to start, awaited or under way."""
+        self._gathering: asyncio.TimerHandle | None = None
+        self._pass_readings = 0
+        self._pass_started = 0.0
 
     @property
     def waiting(self) -> int:
         """Readings that wait, without those of the pass under way."""
         return self._waiting
 
-    async def risk(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The risk [N] of N readings, N >= 1, `features` being [N, F].
+    def submit(self, request: Request) -> None:
+        """Queue `request` with its `readings_count`, N >= 1.
 
-        Raises QueueFullError at once if they would make more than `queue_readings` wait, and whatever `score` raises
-        for these very readings. Cancelling it takes its readings out of the queue.
+        Raises QueueFullError if it would make more than `queue_readings` wait, and TooLateError if it would not be
+        answered by its deadline.
         """
-        if self._waiting + len(features) > self.queue_readings:
+        count = request.readings_count
+        if self._waiting + count > self._queue_readings:
             raise QueueFullError(
-                f"{self._waiting} readings wait already and {len(features)} came, "
-                f"at most {self.queue_readings} may wait; come again later"
+                f"{self._waiting} readings wait already and {count} came, "
+                f"at most {self._queue_readings} may wait; come again later"
             )
-        request = self._enqueue(features)
-        try:
-            return await request.answer
-        finally:
-            self._leave_out_the_rest(request)
-
-    def _enqueue(self, features: NDArray[np.float32]) -> _Request:
-        loop = asyncio.get_running_loop()
-        request = _Request(features, np.empty(len(features), np.float32), self.clock(), loop.create_future())
-        self._queue.append(request)
-        self._waiting += request.waiting
-        if self._waiting >= self.max_readings:
-            self._enough.set()
-        if self._passes is None:
+        if request.due != NO_DEADLINE:
+            self._check_deadline(request, self._waiting + count)
+        waiting = request.client.waiting
+        if not waiting:
+            self._turns.append(request.client)
+        waiting.append(request)
+        self._waiting += count
+        if not self._busy:
             # The first pass starts in the next turn of the loop, together with all that came in this one.
-            self._passes = loop.create_task(self._score_until_empty())
-        return request
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._start_pass)
+        elif self._gathering is not None and self._waiting >= self._max_readings:
+            self._stop_gathering()
+            self._start_pass()
 
-    def _leave_out_the_rest(self, request: _Request) -> None:
-        """What an answered, failed or cancelled request still had in the queue is never scored."""
-        self._waiting -= request.waiting
-        request.taken = len(request.features)
+    def withdraw(self, request: Request) -> None:
+        """What `request` still has in the queue is never scored; has no effect where that is nothing."""
+        if request in request.client.waiting:
+            self._waiting -= request.readings_count - request.taken
+            request.taken = request.readings_count
 
-    async def _score_until_empty(self) -> None:
-        try:
-            while parts := self._next_parts():
-                await self._score_parts(parts)
-                await self._company()
-        finally:
-            self._passes = None
-
-    async def _company(self) -> None:
-        """Under load: until the oldest request has waited `max_delay`, or enough readings wait."""
-        self._enough.clear()
-        if not self._queue or self._waiting >= self.max_readings:
-            return
-        left = self._queue[0].came + self.max_delay - self.clock()
-        if left > 0:
-            try:
-                async with asyncio.timeout(left):
-                    await self._enough.wait()
-            except TimeoutError:
-                return
-
-    def _next_parts(self) -> list[_Part]:
-        parts: list[_Part] = []
-        room = self.max_readings
-        while self._queue and room:
-            request = self._queue[0]
-            if request.answer.done():
-                self._leave_out_the_rest(request)
-            if request.waiting > room and parts:
-                break
-            self._queue.popleft()
-            if request.waiting:
-                part = _Part(request, request.taken, request.taken + min(request.waiting, room))
-                parts.append(part)
-                room -= len(part)
-                self._waiting -= len(part)
-                request.taken = part.stop
-            if request.waiting:
-                self._queue.append(request)
-        return parts
-
-    async def _score_parts(self, parts: list[_Part]) -> None:
-        started = self.clock()
-        scored = await self._try([part.features for part in parts])
-        if isinstance(scored, BaseException) and len(parts) > 1:
-            # One of them may be at fault: alone, each meets its own fate.
-            for part in parts:
-                _settle(part, await self._try([part.features]))
-        else:
-            for part, risk in zip(parts, _split(scored, parts), strict=True):
-                _settle(part, risk)
-        self.observe(
-            Batch(
-                readings=sum(map(len, parts)),
-                seconds=self.clock() - started,
-                waits=tuple(started - part.request.came for part in parts if part.start == 0),
+    def _check_deadline(self, request: Request, ahead: int) -> None:
+        """`ahead`: readings to be scored until `request` is answered, besides those under way."""
+        now = self._clock()
+        needed = self._pace.seconds(ahead)
+        if self._pass_readings:
+            needed += max(self._pass_started + self._pace.seconds(self._pass_readings) - now, 0)
+        if now + needed > request.due:
+            raise TooLateError(
+                f"{max(request.due - now, 0) * 1000:.0f} ms are left of the request's time, "
+                f"but an answer takes {needed * 1000:.0f} ms or more at present"
             )
-        )
 
-    async def _try(self, features: list[NDArray[np.float32]]) -> NDArray[np.float32] | BaseException:
-        rows = features[0] if len(features) == 1 else np.concatenate(features)
-        [scored] = await asyncio.gather(self.score(rows), return_exceptions=True)
-        return scored
-
-
-def _split(
-    scored: NDArray[np.float32] | BaseException, parts: list[_Part]
-) -> Iterator[NDArray[np.float32] | BaseException]:
-    position = 0
-    for part in parts:
-        if isinstance(scored, BaseException):
-            yield scored
+    def _start_pass(self) -> None:
+        self._gathering = None
+        parts, late = self._next_parts()
+        if parts:
+            self._busy = True
+            self._pass_readings = sum([part.stop - part.start for part in parts])
+            self._pass_started = self._clock()
+            self._perform(parts, self._is_quick(self._pass_readings), self._end_pass)
         else:
-            yield scored[position : position + len(part)]
-            position += len(part)
+            self._busy = False
+        for request, error in late:
+            request.fail(error)
 
+    def _end_pass(self, failed: Iterable[Request], deliver: Callable[[], None]) -> None:
+        self._pace.learn(self._pass_readings, self._clock() - self._pass_started)
+        self._pass_readings = 0
+        for request in failed:
+            self.withdraw(request)
+        if self._waiting >= self._max_readings and not self._is_quick(self._max_readings):
+            # The scorer need not rest while answers are given out.
+            self._start_pass()
+            deliver()
+        else:
+            deliver()
+            self._go_on()
 
-def _settle(part: _Part, outcome: NDArray[np.float32] | BaseException) -> None:
-    request = part.request
-    if request.answer.done():
-        return
-    if isinstance(outcome, BaseException):
-        request.answer.set_exception(outcome)
-        return
-    request.risk[part.start : part.stop] = outcome
-    request.scored += len(part)
-    if request.scored == len(request.risk):
-        request.answer.set_result(request.risk)
+    def _go_on(self) -> None:
+        """Under load: until the oldest request has waited `max_delay`, or enough readings wait."""
+        if not self._turns:
+            self._busy = False
+            return
+        loop = asyncio.get_running_loop()
+        left = self._turns[0].waiting[0].came + self._max_delay - self._clock()
+        if left <= 0 or self._waiting >= self._max_readings:
+            loop.call_soon(self._start_pass)
+        else:
+            self._gathering = loop.call_later(left, self._start_pass)
+
+    def _stop_gathering(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+
+    def _is_quick(self, readings: int) -> bool:
+        return self._pace.is_known and self._pace.seconds(readings) <= self.QUICK_SECONDS
+
+    def _next_parts(self) -> tuple[list[Part], list[tuple[Request, TooLateError]]]:
+        """What the next pass takes, and requests that it would only answer too late."""
+        parts: list[Part] = []
+        late: list[tuple[Request, TooLateError]] = []
+        room = self._max_readings
+        turns = self._turns
+        while turns and room:
+            client = turns[0]
+            request = client.waiting[0]
+            left = request.readings_count - request.taken
+            if left > room and parts:
+                break
+            turns.popleft()
+            if left and request.due != NO_DEADLINE and (error := self._too_late(request, left)):
+                late.append((request, error))
+                request.taken = request.readings_count
+                self._waiting -= left
+                left = 0
+            if left <= room:
+                client.waiting.popleft()
+            if client.waiting:
+                turns.append(client)
+            if left:
+                stop = request.taken + min(left, room)
+                parts.append(Part(request, request.taken, stop))
+                room -= stop - request.taken
+                self._waiting -= stop - request.taken
+                request.taken = stop
+        return parts, late
+
+    def _too_late(self, request: Request, left: int) -> TooLateError | None:
+        try:
+            self._check_deadline(request, left)
+        except TooLateError as error:
+            return error
+        return None

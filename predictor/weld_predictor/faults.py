@@ -17,12 +17,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from weld_predictor.batching import QueueFullError
+from weld_predictor.batching import QueueFullError, TooLateError
 from weld_predictor.intake.fault import RequestError
 
 RETRY_AFTER_SECONDS = 1
 """What a client is told to wait: a queue that is full empties within its deadline, far below a second."""
 
+
+FAILURE = "the predictor failed to answer; its log says why"
+"""What a client is told where the fault is not its own."""
 
 _LONGEST_VERSION = 63
 """Of one that an answer quotes."""
@@ -51,6 +54,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     EncodingError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
+    # As google.rpc.Code maps DEADLINE_EXCEEDED: the client's time is up, so that coming again would not help it.
+    TooLateError: HTTPStatus.GATEWAY_TIMEOUT,
     NotImplementedError: HTTPStatus.NOT_IMPLEMENTED,
     UnsupportedProtocol: HTTPStatus.NOT_IMPLEMENTED,
     ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -67,8 +72,16 @@ def answer_fault(error: Exception) -> Response:
 
 
 def error_response(status: int, sentence: str) -> Response:
-    headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None
-    return Response(orjson.dumps({"error": sentence}), status, headers, "application/json")
+    return Response(error_body(sentence), status, error_headers(status), "application/json")
+
+
+def error_headers(status: int) -> dict[str, str]:
+    return {"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else {}
+
+
+def error_body(sentence: str) -> bytes:
+    """As the Open Inference Protocol says."""
+    return orjson.dumps({"error": sentence})
 
 
 GRPC_CODES: dict[HTTPStatus, grpc.StatusCode] = {
@@ -79,6 +92,7 @@ GRPC_CODES: dict[HTTPStatus, grpc.StatusCode] = {
     HTTPStatus.TOO_MANY_REQUESTS: grpc.StatusCode.RESOURCE_EXHAUSTED,
     HTTPStatus.NOT_IMPLEMENTED: grpc.StatusCode.UNIMPLEMENTED,
     HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
 
@@ -109,7 +123,7 @@ def add_fault_handlers(app: FastAPI) -> None:
         return error_response(HTTPStatus.BAD_REQUEST, f"{where}: {first['msg']}")
 
     async def on_failure(_: Request, __: Exception) -> Response:
-        return error_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the predictor failed to answer; its log says why")
+        return error_response(HTTPStatus.INTERNAL_SERVER_ERROR, FAILURE)
 
     for fault in FAULTS:
         app.add_exception_handler(fault, on_fault)

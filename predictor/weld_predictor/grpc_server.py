@@ -18,13 +18,14 @@ from kserve.errors import ModelNotReady
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
+from weld_predictor.batching import NO_DEADLINE, Client
 from weld_predictor.calls import GrpcCall
 from weld_predictor.faults import FAULTS, GRPC_CODES, VersionNotFoundError, come_again_after, status_of
 from weld_predictor.intake.fault import RequestError
-from weld_predictor.intake.message import read_message
 from weld_predictor.life_cycle import LifeCycle
 from weld_predictor.listening import AddressError
 from weld_predictor.metrics import PredictorMetrics
+from weld_predictor.model import RiskModel
 from weld_predictor.tracing import Traces
 
 SERVICE = "inference.GRPCInferenceService"
@@ -41,20 +42,20 @@ class InferenceService:
         self,
         version: str,
         metadata: dict[str, Any],
+        model: RiskModel,
         data_plane: DataPlane,
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
         traces: Traces,
-        wall_clock: Callable[[], int],
     ) -> None:
-        """`version` and `metadata` of the model; `wall_clock`: Unix time in milliseconds."""
+        """`version` and `metadata` of the model."""
         self._version = version
         self._metadata = pb.ModelMetadataResponse(**_known_fields(metadata))
+        self._risk_model = model
         self._data_plane = data_plane
         self._metrics = metrics
         self._life_cycle = life_cycle
         self._traces = traces
-        self._wall_clock = wall_clock
 
     def handler(self) -> grpc.GenericRpcHandler:
         """What a server answers with."""
@@ -93,31 +94,38 @@ class InferenceService:
 
     async def model_infer(self, request: bytes, context: Context) -> bytes:
         started = time.perf_counter()
-        code = grpc.StatusCode.INTERNAL
         try:
-            with self._traces.request("grpc", dict(context.invocation_metadata())) as say_status:
-                answer = await self._infer(request, started)
-                say_status("OK")
-            code = grpc.StatusCode.OK
+            return await self._infer(request, context, started)
         except FAULTS as error:
-            code = GRPC_CODES[status_of(error)]
+            self._refused(context, GRPC_CODES[status_of(error)], started)
             raise
         except asyncio.CancelledError:
-            code = grpc.StatusCode.CANCELLED
+            self._refused(context, grpc.StatusCode.CANCELLED, started)
             raise
-        finally:
-            self._metrics.request("grpc", code.name, time.perf_counter() - started)
-        return answer
+        except Exception:
+            self._refused(context, grpc.StatusCode.INTERNAL, started)
+            raise
 
-    async def _infer(self, request: bytes, started: float) -> bytes:
-        arrived_at = self._wall_clock()
-        message = read_message(request)
-        model = self._model(message.model_name, message.model_version)
-        if not self._life_cycle.takes_requests:
-            raise ModelNotReady(message.model_name)
-        answer, _ = await model(GrpcCall(message, arrived_at, started))
+    async def _infer(self, request: bytes, context: Context, started: float) -> bytes:
+        left = context.time_remaining()
+        headers = dict(context.invocation_metadata()) if self._traces.are_recorded else {}
+        due = NO_DEADLINE if left is None else started + left
+        call = GrpcCall(Client(), started, request, due=due, headers=headers)
+        call.check_model = self._check_ready
+        answer, _ = await self._risk_model(call)
         serialized: bytes = answer
         return serialized
+
+    def _check_ready(self, name: str, version: str) -> None:
+        self._model(name, version)
+        if not self._life_cycle.takes_requests:
+            raise ModelNotReady(name)
+
+    def _refused(self, context: Context, code: grpc.StatusCode, started: float) -> None:
+        """Those that are answered are counted with their pass."""
+        self._metrics.request(GrpcCall.protocol, code.name, time.perf_counter() - started)
+        if self._traces.are_recorded:
+            self._traces.request(GrpcCall.protocol, dict(context.invocation_metadata()), code.name, started)
 
     def _model(self, name: str, version: str) -> Any:
         """KServe's model. Raises ModelNotFound or VersionNotFoundError."""

@@ -2,14 +2,14 @@
 
 KServe's own inference route lets pydantic parse every value of every tensor into Python objects before the model sees
 them; for these routes alone ours come first, and call the same model of KServe's registry. All other routes are
-KServe's.
+KServe's. Inference requests come here only where they are not plain: `front.connection` answers the others.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from fastapi import FastAPI
@@ -19,20 +19,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from weld_predictor.answer import RestAnswer
-from weld_predictor.calls import InferenceCall, PredictCall, RestCall
+from weld_predictor.batching import Client
+from weld_predictor.calls import PredictCall, RestCall
 from weld_predictor.compression import BodyReader, compress
 from weld_predictor.faults import FAULTS, VersionNotFoundError, answer_fault
+from weld_predictor.front.connection import CLIENT_CLOSED_REQUEST
+from weld_predictor.front.deadline import GATEWAY_TIMEOUT_HEADER, TIMEOUT_HEADER, seconds_allowed
 from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.wire import JSON_LENGTH_HEADER
 from weld_predictor.life_cycle import LifeCycle
 from weld_predictor.metrics import PredictorMetrics
 from weld_predictor.tracing import Traces
-
-MakeCall = Callable[[bytes, int, float], InferenceCall]
-"""From a body, and when it arrived (Unix time in milliseconds; `time.perf_counter`)."""
-
-CLIENT_CLOSED_REQUEST = 499
-"""Status, in the metrics only, of a request whose client went away before it was sent whole (nginx's number)."""
 
 _ENVELOPE_BYTES = 65_536
 _BYTES_PER_READING = 1_024
@@ -49,6 +46,12 @@ def longest_body(readings: int, form: InputForm) -> int:
     return _ENVELOPE_BYTES + readings * (_BYTES_PER_READING + numbers)
 
 
+def inference_paths(model: str, version: str) -> frozenset[bytes]:
+    """Of the Open Inference Protocol, for one model, as clients write them."""
+    name = f"/v2/models/{quote(model, safe='')}"
+    return frozenset(path.encode() for path in (f"{name}/infer", f"{name}/versions/{quote(version, safe='')}/infer"))
+
+
 class InferenceRoutes:
     """`/v2/models/{name}`, its `/versions/{version}`, and `/infer` of both."""
 
@@ -61,9 +64,8 @@ class InferenceRoutes:
         metrics: PredictorMetrics,
         life_cycle: LifeCycle,
         traces: Traces,
-        wall_clock: Callable[[], int],
     ) -> None:
-        """`version` and `metadata` of the model, bytes of the longest body; `wall_clock`: Unix time in milliseconds."""
+        """`version` and `metadata` of the model; `longest`: bytes of the longest body."""
         self._version = version
         self._metadata = orjson.dumps(metadata)
         self._longest_body = longest
@@ -71,7 +73,6 @@ class InferenceRoutes:
         self._metrics = metrics
         self._life_cycle = life_cycle
         self._traces = traces
-        self._wall_clock = wall_clock
 
     def register(self, app: FastAPI) -> None:
         for path in ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}"):
@@ -98,42 +99,45 @@ class InferenceRoutes:
 
     async def infer(self, request: Request) -> Response:
         """The Open Inference Protocol."""
-
-        def call(body: bytes, arrived_at: int, started: float) -> RestCall:
-            return RestCall(body, request.headers.get(JSON_LENGTH_HEADER), arrived_at, started)
-
-        return await self._answer(request, "rest", call)
+        return await self._answer(request, RestCall)
 
     async def predict(self, request: Request) -> Response:
         """Protocol V1."""
-        return await self._answer(request, "v1", PredictCall)
+        return await self._answer(request, PredictCall)
 
-    async def _answer(self, request: Request, protocol: str, call: MakeCall) -> Response:
+    async def _answer(self, request: Request, kind: type[RestCall] | type[PredictCall]) -> Response:
         started = time.perf_counter()
-        status = 500
         try:
-            with self._traces.request(protocol, request.headers) as say_status:
-                response = await self._score(request, call, started)
-                say_status(str(response.status_code))
-            status = response.status_code
+            return await self._score(request, kind, started)
         except FAULTS as error:
             response = answer_fault(error)
             status = response.status_code
         except ClientDisconnect:
             status = CLIENT_CLOSED_REQUEST
             response = Response(status_code=status)
-        finally:
-            self._metrics.request(protocol, str(status), time.perf_counter() - started)
+        except Exception:
+            self._refused(request, kind.protocol, 500, started)
+            raise
+        self._refused(request, kind.protocol, status, started)
         return response
 
-    async def _score(self, request: Request, call: MakeCall, started: float) -> Response:
-        arrived_at = self._wall_clock()
+    async def _score(self, request: Request, kind: type[RestCall] | type[PredictCall], started: float) -> Response:
         model = self._model(request)
         if not self._life_cycle.takes_requests:
             raise ModelNotReady(request.path_params["model_name"])
+        headers = request.headers
+        due = started + seconds_allowed(headers.get(TIMEOUT_HEADER), headers.get(GATEWAY_TIMEOUT_HEADER))
         body = await self._body(request)
-        answer, _ = await model(call(body, arrived_at, started))
-        return _response(answer, request.headers.get("accept-encoding", ""))
+        call = kind(Client(), started, body, due=due, headers=headers)
+        if isinstance(call, RestCall):
+            call.json_length = headers.get(JSON_LENGTH_HEADER)
+        answer, _ = await model(call)
+        return _response(answer, headers.get("accept-encoding", ""))
+
+    def _refused(self, request: Request, protocol: str, status: int, started: float) -> None:
+        """Those that are answered are counted with their pass."""
+        self._metrics.request(protocol, str(status), time.perf_counter() - started)
+        self._traces.request(protocol, request.headers, str(status), started)
 
     def _model(self, request: Request) -> Any:
         """KServe's model of the path. Raises ModelNotFound or VersionNotFoundError."""

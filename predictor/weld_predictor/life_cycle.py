@@ -46,6 +46,11 @@ class LifeCycle:
         """Whether those that come are answered: from readiness on, until the end."""
         return self._served
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether clients that keep connections open should go elsewhere."""
+        return self._phase in (Phase.DRAINING, Phase.CLOSING)
+
     def serve(self) -> None:
         """The model can score. Has no effect once interrupted."""
         if self._phase is Phase.STARTING:
@@ -88,8 +93,7 @@ class CloseConnectionsOnLeave:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_and_close(message: Message) -> None:
-            leaving = self._life_cycle.phase in (Phase.DRAINING, Phase.CLOSING)
-            if leaving and message["type"] == "http.response.start":
+            if self._life_cycle.is_leaving and message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 

@@ -1,17 +1,24 @@
-"""The predictor's own Prometheus metrics, beside KServe's. No label grows with the sensors."""
+"""The predictor's own Prometheus metrics, beside KServe's. No label grows with the sensors.
+
+What is observed for each request or reading comes in arrays, once for each pass: prometheus_client's own histograms
+take value by value, which would cost as much as all the rest of a small request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+from kserve import metrics as kserve_metrics
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Metric
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from weld_predictor.answer import Answer
-from weld_predictor.batching import Batch
 from weld_predictor.decision import Decision
 from weld_predictor.intake.flags import Flag, has
 
@@ -19,34 +26,101 @@ LABELS = ("model", "version", "site", "region")
 STAGES = ("decode", "features", "queue", "score", "encode")
 
 _SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
-_RISKS = np.array([0.001, 0.01, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.99, 0.999])
+_RISKS = (0.001, 0.01, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.99, 0.999)
 _READINGS = tuple(float(4**power) for power in range(11))
+_KSERVE_LABEL = "model_name"
+_FLAG_BITS = max(Flag).bit_length()
+_HAS_FLAG = (np.arange(1 << _FLAG_BITS)[:, np.newaxis] >> np.arange(_FLAG_BITS) & 1).astype(np.int64)
+"""[combination of flags, bit]: whether it has the bit."""
 
 
-class RiskHistogram(Collector):
-    """`weldserve_risk`: how many readings were scored with which risk. Counts arrays whole; prometheus_client's own
-    histogram takes value by value."""
+class ArrayHistogram:
+    """Counts whole arrays of values by upper bounds."""
 
-    def __init__(self, labels: dict[str, str]) -> None:
-        self._labels = labels
-        self._counts = np.zeros(len(_RISKS) + 1, np.int64)
+    def __init__(self, bounds: Sequence[float], dtype: type[np.floating[Any]] = np.float64) -> None:
+        """`dtype`: values are compared with the bounds in this."""
+        self._bounds = np.array(bounds, dtype)
+        self._names = [*map(floatToGoString, bounds), "+Inf"]
+        self._counts = np.zeros(len(bounds) + 1, np.int64)
         self._sum = 0.0
 
-    def observe(self, risk: NDArray[np.float32]) -> None:
-        """Count risks [N], 0 to 1."""
-        self._counts += np.bincount(np.searchsorted(_RISKS.astype(np.float32), risk), minlength=len(self._counts))
-        self._sum += float(risk.sum(dtype=np.float64))
+    def count(self, values: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+        """How many of `values` belong to each bound; to be added later. May be called in any thread."""
+        return np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
+
+    def add(self, counts: NDArray[np.int64], total: float) -> None:
+        """Values that `count` has counted, and their sum."""
+        self._counts += counts
+        self._sum += total
+
+    def observe(self, values: NDArray[np.floating[Any]]) -> None:
+        self.add(self.count(values), float(values.sum(dtype=np.float64)))
+
+    def observe_one(self, value: float, times: int = 1) -> None:
+        """The same value, `times` times."""
+        self._counts[np.searchsorted(self._bounds, value)] += times
+        self._sum += value * times
+
+    def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
+        counts = np.cumsum(self._counts).tolist()
+        family.add_metric(labels, list(zip(self._names, counts, strict=True)), sum_value=self._sum)
+
+
+class HistogramFamily(Collector):
+    """Histograms of one name that differ by the value of one label, or the only one."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        name: str,
+        text: str,
+        labels: dict[str, str],
+        histograms: dict[str, ArrayHistogram],
+        label: str | None = None,
+    ) -> None:
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._label = label
+        self._histograms = histograms
+        registry.register(self)
 
     def collect(self) -> Iterable[Metric]:
-        family = HistogramMetricFamily("weldserve_risk", "Risk of the readings scored.", labels=list(self._labels))
-        bounds = [*map(str, _RISKS.tolist()), "+Inf"]
-        counts = np.cumsum(self._counts).tolist()
-        family.add_metric(list(self._labels.values()), list(zip(bounds, counts, strict=True)), sum_value=self._sum)
+        names = [*self._labels, *([] if self._label is None else [self._label])]
+        family = HistogramMetricFamily(self._name, self._text, labels=names)
+        for value, histogram in self._histograms.items():
+            own = [] if self._label is None else [value]
+            histogram.add_to(family, [*self._labels.values(), *own])
         yield family
+
+    def describe(self) -> Iterable[Metric]:
+        return [HistogramMetricFamily(self._name, self._text)]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the answers of one pass add to the metrics; counted beside the event loop."""
+
+    readings: int
+    at_risk: int
+    risks: NDArray[np.int64]
+    risk_sum: float
+    flags: NDArray[np.int64] | None
+    """By bit, None where there is none."""
+
+    def __add__(self, other: Self) -> Self:
+        flags = [each.flags for each in (self, other) if each.flags is not None]
+        return type(self)(
+            self.readings + other.readings,
+            self.at_risk + other.at_risk,
+            self.risks + other.risks,
+            self.risk_sum + other.risk_sum,
+            sum(flags[1:], flags[0]) if flags else None,
+        )
 
 
 class PredictorMetrics:
-    """Counts readings, requests, batches, stages and flags of one model."""
+    """Counts readings, requests, passes, stages and flags of one model."""
 
     def __init__(self, registry: CollectorRegistry, *, model: str, version: str, site: str, region: str = "") -> None:
         self._registry = registry
@@ -62,31 +136,25 @@ class PredictorMetrics:
             (*LABELS, "protocol", "status"),
             registry=registry,
         )
-        self._request_seconds = Histogram(
-            "weldserve_request_seconds",
-            "From a request's arrival to its answer.",
-            LABELS,
-            buckets=_SECONDS,
-            registry=registry,
-        ).labels(**self._values)
-        self._batch_readings = Histogram(
-            "weldserve_batch_readings", "Readings scored in one pass.", LABELS, buckets=_READINGS, registry=registry
-        ).labels(**self._values)
-        stages = Histogram(
-            "weldserve_stage_seconds",
-            "Time by stage: decode, features, queue and encode of each request, score of each pass.",
-            (*LABELS, "stage"),
-            buckets=_SECONDS,
-            registry=registry,
+        self._request_seconds = self._histogram(
+            "weldserve_request_seconds", "From a request's arrival to its answer.", _SECONDS
         )
-        self._stages = {stage: stages.labels(**self._values, stage=stage) for stage in STAGES}
+        self._pass_readings = self._histogram("weldserve_batch_readings", "Readings scored in one pass.", _READINGS)
+        self._stages = {stage: ArrayHistogram(_SECONDS) for stage in STAGES}
+        HistogramFamily(
+            registry,
+            "weldserve_stage_seconds",
+            "Time by stage: decode, score and encode of each pass, decode of each request that is not all in binary, "
+            "queue of each request, features of each with waveforms.",
+            self._values,
+            self._stages,
+            "stage",
+        )
         flagged = Counter(
             "weldserve_flagged_readings", "Readings answered with a flag.", (*LABELS, "flag"), registry=registry
         )
         self._flagged = {flag: flagged.labels(**self._values, flag=str(flag.name).lower()) for flag in Flag}
-
-        self._risk = RiskHistogram(self._values)
-        registry.register(self._risk)
+        self._risk = self._histogram("weldserve_risk", "Risk of the readings scored.", _RISKS, np.float32)
 
     def watch_queue(self, waiting: Callable[[], int]) -> None:
         """Report `waiting()` as the readings in the queue."""
@@ -99,36 +167,91 @@ class PredictorMetrics:
         info.labels(**self._values, sha256=digest).set(1)
 
     def stage(self, name: str, seconds: float) -> None:
-        """One of `STAGES` took `seconds`."""
-        self._stages[name].observe(seconds)
+        """One of `STAGES` took `seconds`, once."""
+        self._stages[name].observe_one(seconds)
 
-    def batch(self, batch: Batch) -> None:
-        """One pass was scored."""
-        self._batch_readings.observe(batch.readings)
-        self._stages["score"].observe(batch.seconds)
-        for wait in batch.waits:
-            self._stages["queue"].observe(wait)
+    def queued(self, seconds: NDArray[np.float64]) -> None:
+        """So long requests waited until their first readings were taken into a pass."""
+        self._stages["queue"].observe(seconds)
 
     def request(self, protocol: str, status: str, seconds: float) -> None:
         """One inference request was answered with `status`, `seconds` after it arrived."""
         self._requests.labels(**self._values, protocol=protocol, status=status).inc()
+        self._request_seconds.observe_one(seconds)
+
+    def requests(self, protocol: str, status: str, seconds: NDArray[np.float64]) -> None:
+        """So many inference requests were answered with `status`, so many seconds after they arrived."""
+        self._requests.labels(**self._values, protocol=protocol, status=status).inc(len(seconds))
         self._request_seconds.observe(seconds)
 
-    def answer(self, answer: Answer) -> None:
-        """One request's readings have their answer."""
-        self._readings.inc(len(answer))
-        self._at_risk.inc(int(np.count_nonzero(answer.decision == Decision.AT_RISK)))
-        self._risk.observe(answer.risk[~has(answer.flags, Flag.NOT_SCORED)])
-        if answer.flags.any():
-            self._flags(answer.flags)
+    def tally(self, answer: Answer) -> Tally:
+        """What `answers` will be told of an answer; may be called in any thread."""
+        unscored = has(answer.flags, Flag.NOT_SCORED)
+        risk = answer.risk[~unscored] if unscored.any() else answer.risk
+        flags = np.bincount(answer.flags, minlength=len(_HAS_FLAG)) @ _HAS_FLAG if answer.flags.any() else None
+        return Tally(
+            readings=len(answer),
+            at_risk=int(np.count_nonzero(answer.decision == Decision.AT_RISK)),
+            risks=self._risk.count(risk),
+            risk_sum=float(risk.sum(dtype=np.float64)),
+            flags=flags,
+        )
+
+    def answers(self, tally: Tally) -> None:
+        """The readings of one pass have their answer."""
+        self._readings.inc(tally.readings)
+        self._at_risk.inc(tally.at_risk)
+        self._risk.add(tally.risks, tally.risk_sum)
+        if scored := int(tally.risks.sum()):
+            self._pass_readings.observe_one(scored)
+        if tally.flags is not None:
+            for bit, count in enumerate(tally.flags.tolist()):
+                if count:
+                    self._flagged[Flag(1 << bit)].inc(count)
 
     def deadline_missed(self, readings: int) -> None:
         """The answer to `readings` came too late."""
         self._missed.inc(readings)
 
-    def _flags(self, flags: NDArray[np.uint32]) -> None:
-        for flag, counter in self._flagged.items():
-            counter.inc(int(np.count_nonzero(has(flags, flag))))
+    def _histogram(
+        self, name: str, text: str, bounds: Sequence[float], dtype: type[np.floating[Any]] = np.float64
+    ) -> ArrayHistogram:
+        histogram = ArrayHistogram(bounds, dtype)
+        HistogramFamily(self._registry, name, text, self._values, {"": histogram})
+        return histogram
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(name, text, LABELS, registry=self._registry).labels(**self._values)
+
+
+class KServeMetrics:
+    """KServe's own histograms of a model's steps, for requests that do not go through KServe's steps one by one.
+
+    They keep their names, texts, labels and bounds, and take KServe's place in its registry.
+    """
+
+    def __init__(self, model: str, registry: CollectorRegistry = REGISTRY) -> None:
+        self._preprocess, self._predict, self._postprocess = (
+            self._in_place_of(theirs, model, registry)
+            for theirs in (
+                kserve_metrics.PRE_HIST_TIME,
+                kserve_metrics.PREDICT_HIST_TIME,
+                kserve_metrics.POST_HIST_TIME,
+            )
+        )
+
+    def answered(self, decode: float, predict: NDArray[np.float64], encode: float) -> None:
+        """Requests of one pass: seconds until they were decoded, in which each waited and was scored, and to encode."""
+        self._preprocess.observe_one(decode, len(predict))
+        self._predict.observe(predict)
+        self._postprocess.observe_one(encode, len(predict))
+
+    def _in_place_of(self, theirs: Any, model: str, registry: CollectorRegistry) -> ArrayHistogram:
+        [family] = theirs.collect()
+        histogram = ArrayHistogram(_KSERVE_SECONDS)
+        registry.unregister(theirs)
+        HistogramFamily(registry, family.name, family.documentation, {_KSERVE_LABEL: model}, {"": histogram})
+        return histogram
+
+
+_KSERVE_SECONDS = tuple(bound for bound in kserve_metrics.PRE_HIST_TIME.DEFAULT_BUCKETS if bound != float("inf"))

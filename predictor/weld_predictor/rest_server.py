@@ -1,13 +1,15 @@
 # mypy: allow-subclassing-any
 # (the KServe SDK's types are not followed)
-"""KServe's REST server on a socket of ours, with our routes before its own.
+"""KServe's REST server on a socket of ours, with our connections and our routes before its own.
 
 KServe's always listens on all interfaces, lets uvicorn end at once on SIGTERM, and logs two lines for each request.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from socket import socket
 
 import uvicorn
@@ -19,6 +21,8 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
 
 from weld_predictor.faults import add_fault_handlers
+from weld_predictor.front.connection import Front, InferenceConnection
+from weld_predictor.front.watch import watch
 from weld_predictor.inference import InferenceRoutes
 from weld_predictor.life_cycle import CloseConnectionsOnLeave, LifeCycle
 
@@ -31,6 +35,7 @@ class PredictorRestServer(RESTServer):
         data_plane: DataPlane,
         model_repository: ModelRepositoryExtension,
         routes: InferenceRoutes,
+        front: Front,
         life_cycle: LifeCycle,
         finish_within: float,
     ) -> None:
@@ -42,6 +47,7 @@ class PredictorRestServer(RESTServer):
         self.config.server_header = False
         self.config.proxy_headers = False
         self.config.ws = "none"
+        self.config.http = partial(InferenceConnection, front)
         self._server = _QuietServer(self.config)
         self._routes = routes
         self._life_cycle = life_cycle
@@ -49,7 +55,15 @@ class PredictorRestServer(RESTServer):
     async def serve(self, listener: socket) -> None:
         """Answer what comes in at `listener` until `close`; closes `listener`."""
         self.create_application()
-        await self._server.serve(sockets=[listener])
+        connections = self._server.server_state.connections
+        watching = asyncio.create_task(watch(connections))
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            watching.cancel()
+            for connection in list(connections):
+                connection.transport.abort()
+            await asyncio.gather(watching, return_exceptions=True)
 
     def close(self) -> None:
         """Take no more connections, end the idle ones, and end when the requests under way are answered."""

@@ -14,8 +14,10 @@ import signal
 import time
 from socket import socket
 
+import numpy as np
 import uvloop
 from kserve import ModelServer
+from numpy.typing import NDArray
 from prometheus_client import REGISTRY, disable_created_metrics
 
 from weld_api.card import BundleCard
@@ -23,17 +25,23 @@ from weld_api.predictor_settings import PredictorSettings
 from weld_api.quantity import parse_duration
 from weld_predictor.batching import MicroBatcher
 from weld_predictor.data_plane import OneModelForLife, PredictorDataPlane
+from weld_predictor.envelopes import Envelopes
 from weld_predictor.extraction import FeatureThread
+from weld_predictor.front.connection import Front
 from weld_predictor.grpc_server import InferenceService, PredictorGrpcServer
-from weld_predictor.inference import InferenceRoutes, longest_body
+from weld_predictor.inference import InferenceRoutes, inference_paths, longest_body
+from weld_predictor.intake.flags import Bounds
 from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.sensors import KnownSensors
 from weld_predictor.life_cycle import LifeCycle, Phase
 from weld_predictor.metadata import model_metadata
-from weld_predictor.metrics import PredictorMetrics
+from weld_predictor.metrics import KServeMetrics, PredictorMetrics
 from weld_predictor.model import RiskModel
+from weld_predictor.pass_thread import PassThread
+from weld_predictor.passes import Assessor, Passes
+from weld_predictor.reception import Reception
 from weld_predictor.rest_server import PredictorRestServer
-from weld_predictor.scoring import ScoringThread, load_scorer
+from weld_predictor.scoring import Scorer, load_scorer
 from weld_predictor.tracing import Traces
 
 _log = logging.getLogger(__name__)
@@ -58,19 +66,34 @@ class PredictorServer(ModelServer):
             region=settings.region,
         )
         self._life_cycle = LifeCycle(drain=_seconds(settings.drain))
-        self._scoring = ScoringThread()
+        self._scorer: Scorer | None = None
+        self._thread = PassThread()
         self._extraction = FeatureThread(settings.queue_readings)
-        self._batcher = MicroBatcher(
-            self._scoring.risk,
+        form = InputForm.of(card)
+        bounds = Bounds.of(card, parse_duration(settings.deadline), parse_duration(settings.jitter), sensors)
+        passes = Passes(
+            form,
+            Assessor(bounds, card.decision_threshold, self._risk),
+            self._thread,
+            self._metrics,
+            KServeMetrics(settings.model_name),
+            traces,
+            deadline=_seconds(settings.deadline),
+            wall_clock=_wall_clock,
+        )
+        batcher = MicroBatcher(
+            passes.perform,
             max_readings=settings.max_readings,
             max_delay=_seconds(settings.max_delay),
             queue_readings=settings.queue_readings,
-            observe=self._metrics.batch,
         )
-        self._metrics.watch_queue(lambda: self._batcher.waiting + self._extraction.waiting)
+        self._metrics.watch_queue(lambda: batcher.waiting + self._extraction.waiting)
+        head = {"model_name": settings.model_name, "model_version": card.version}
+        envelopes = Envelopes(form, settings.queue_readings, head)
+        reception = Reception(envelopes, batcher, self._extraction, self._metrics, _wall_clock)
+        model = RiskModel(settings.model_name, card.version, form, reception, self._life_cycle)
         self.dataplane = PredictorDataPlane(self.registered_models, self._life_cycle)
         self.model_repository_extension = OneModelForLife(self.registered_models)
-        form = InputForm.of(card)
         longest = longest_body(settings.queue_readings, form)
         metadata = model_metadata(
             settings.model_name,
@@ -78,24 +101,24 @@ class PredictorServer(ModelServer):
             settings.digest,
             {"readings_in_a_request": settings.queue_readings, "bytes_in_a_request": longest},
         )
-        self._routes = InferenceRoutes(
-            card.version, metadata, longest, self.dataplane, self._metrics, self._life_cycle, traces, _wall_clock
+        routes = InferenceRoutes(
+            card.version, metadata, longest, self.dataplane, self._metrics, self._life_cycle, traces
         )
+        paths = inference_paths(settings.model_name, card.version)
         self._rest_server = PredictorRestServer(
             self.dataplane,
             self.model_repository_extension,
-            self._routes,
+            routes,
+            Front(reception, self._life_cycle, self._metrics, traces, paths, longest),
             self._life_cycle,
             finish_within=_seconds(settings.finish_within),
         )
         service = InferenceService(
-            card.version, metadata, self.dataplane, self._metrics, self._life_cycle, traces, _wall_clock
+            card.version, metadata, model, self.dataplane, self._metrics, self._life_cycle, traces
         )
         self._grpc_server = PredictorGrpcServer(service, longest)
         self._abandoning: asyncio.Future[None] | None = None
-        self.register_model(
-            RiskModel(settings, card, self._extraction, self._batcher, self._metrics, self._life_cycle, traces, sensors)
-        )
+        self.register_model(model)
 
     def run(self, listener: socket) -> None:
         """Answer at `listener`, load the bundle, serve, and return once interrupted (SIGTERM or SIGINT) and drained.
@@ -114,7 +137,7 @@ class PredictorServer(ModelServer):
         serving.add_done_callback(lambda _: self._life_cycle.end())
         try:
             _log.info("listening", extra={"address": address, "port": port, **await self._start_grpc()})
-            await self._scoring.prepare(lambda: load_scorer(self._settings))
+            self._scorer = await self._thread.prepare(lambda: load_scorer(self._settings))
             self._life_cycle.serve()
             if self._life_cycle.is_ready:
                 self._metrics.bundle_is_served(self._settings.digest)
@@ -124,7 +147,13 @@ class PredictorServer(ModelServer):
             self._rest_server.close()
             await asyncio.gather(serving, self._grpc_server.close(_seconds(self._settings.finish_within)))
             self._extraction.close()
-            self._scoring.close()
+            self._thread.close()
+
+    def _risk(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `Scorer.risk`. Raises RuntimeError before the bundle is loaded."""
+        if self._scorer is None:
+            raise RuntimeError("nothing can be scored before the bundle is loaded")
+        return self._scorer.risk(features)
 
     async def _start_grpc(self) -> dict[str, int]:
         """What to say of it in the log. Raises AddressError."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import propagate, trace
@@ -27,31 +27,41 @@ class Traces:
         """Without `provider` nothing is recorded."""
         self._tracer = None if provider is None else provider.get_tracer("weld_predictor")
 
-    @contextmanager
-    def request(self, protocol: str, headers: Mapping[str, str]) -> Iterator[Callable[[str], None]]:
-        """The span of one request, a child of the client's that `headers` tell of; gives a way to say its status."""
+    @property
+    def are_recorded(self) -> bool:
+        return self._tracer is not None
+
+    def request(
+        self,
+        protocol: str,
+        headers: Mapping[str, str],
+        status: str,
+        started: float,
+        steps: Iterable[tuple[str, float]] = (),
+    ) -> None:
+        """One request, a child of the client's span that `headers` tell of, has just ended with `status`.
+
+        It began at `started`, by `time.perf_counter`; `steps` have names and seconds, and followed each other.
+        """
         if self._tracer is None:
-            yield _say_nothing
             return
-        attributes = {"weldserve.protocol": protocol}
-        with self._tracer.start_as_current_span(
-            "infer", propagate.extract(headers), trace.SpanKind.SERVER, attributes, record_exception=False
-        ) as span:
-            yield lambda status: span.set_attribute("weldserve.status", status)
-
-    def stage(self, name: str, seconds: float, readings: int | None = None) -> None:
-        """A stage of the request at hand has just ended, after `seconds`."""
-        if self._tracer is None:
-            return
-        now = time.time_ns()
-        span = self._tracer.start_span(name, start_time=now - round(seconds * 1e9))
-        if readings is not None:
-            span.set_attribute("weldserve.readings", readings)
-        span.end(now)
+        now, wall = time.perf_counter(), time.time_ns()
+        attributes = {"weldserve.protocol": protocol, "weldserve.status": status}
+        span = self._tracer.start_span(
+            "infer", propagate.extract(headers), trace.SpanKind.SERVER, attributes, start_time=_ago(wall, now - started)
+        )
+        if span.is_recording():
+            context = trace.set_span_in_context(span)
+            left = sum(seconds for _, seconds in steps)
+            for name, seconds in steps:
+                child = self._tracer.start_span(name, context, start_time=_ago(wall, left))
+                left -= seconds
+                child.end(_ago(wall, left))
+        span.end(wall)
 
 
-def _say_nothing(_: str) -> None:
-    pass
+def _ago(wall: int, seconds: float) -> int:
+    return wall - round(seconds * 1e9)
 
 
 @contextmanager

@@ -93,8 +93,8 @@ class Bounds:
         )
 
 
-def flag_readings(readings: Readings, bounds: Bounds, arrived_at: int) -> NDArray[np.uint32]:
-    """The flags of N readings that arrived at `arrived_at` (Unix time in milliseconds): uint32 [N], of `Flag`."""
+def flag_readings(readings: Readings, bounds: Bounds, arrived_at: int | NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The flags of N readings: uint32 [N], of `Flag`. They arrived at `arrived_at`, Unix time in milliseconds, [N]."""
     features = readings.features
     with np.errstate(invalid="ignore"):
         outside = (features < bounds.minimum) | (features > bounds.maximum)

@@ -70,6 +70,13 @@ class InputForm:
         )
 
     @property
+    def measured_columns(self) -> slice | tuple[int, ...]:
+        """`measured`, as a slice where they follow each other: numpy copies by it at a fraction of the cost."""
+        first, count = (self.measured[0], len(self.measured)) if self.measured else (0, 0)
+        following = slice(first, first + count)
+        return following if self.measured == tuple(range(following.start, following.stop)) else self.measured
+
+    @property
     def features(self) -> TensorSpec:
         return TensorSpec(FEATURES, (FP32,), (None, len(self.measured)))
 

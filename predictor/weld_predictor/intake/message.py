@@ -38,6 +38,43 @@ def read_message(serialized: bytes) -> Any:
         ) from None
 
 
+def raw_places(serialized: bytes) -> list[slice]:
+    """Where the raw contents of a serialized ModelInferRequest are; empty unless they are all at its end.
+
+    Protobuf writes fields in the order of their numbers, so that they are; but it reads them in any order.
+    """
+    places: list[slice] = []
+    position = 0
+    while position < len(serialized):
+        tag = serialized[position]
+        field = _field(serialized, position + 1)
+        if tag & 7 != _BYTES_FIELD or tag > 127 or field is None or (places and tag != _RAW_CONTENTS):
+            return []
+        if tag == _RAW_CONTENTS:
+            places.append(field)
+        position = field.stop
+    return places
+
+
+_BYTES_FIELD = 2
+_RAW_CONTENTS = pb.ModelInferRequest.DESCRIPTOR.fields_by_name["raw_input_contents"].number << 3 | _BYTES_FIELD
+
+
+def _field(serialized: bytes, position: int) -> slice | None:
+    """The bytes after the length at `position`, None if there are not so many."""
+    length = shift = 0
+    while True:
+        if position >= len(serialized) or shift > 28:
+            return None
+        octet = serialized[position]
+        position += 1
+        length |= (octet & 0x7F) << shift
+        if octet < 128:
+            break
+        shift += 7
+    return slice(position, position + length) if position + length <= len(serialized) else None
+
+
 def parse_message(message: Any) -> WireRequest:
     """The envelope of a ModelInferRequest. Raises RequestError with one sentence for what the protocol forbids.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,19 +32,52 @@ class Readings:
     def __len__(self) -> int:
         return len(self.features)
 
+    def part(self, start: int, stop: int) -> Readings:
+        """Readings `start` to `stop`, as views; of those that have their features."""
+        return Readings(self.features[start:stop], self.sensor_id[start:stop], self.sampled_at[start:stop])
+
+    @property
+    def numbered(self) -> bool:
+        """Whether sensors go by number, not by name."""
+        return self.sensor_id.dtype == np.int64
+
 
 def take_readings(request: WireRequest, form: InputForm, most: int) -> Readings:
     """The readings of a request in `form`, at most `most` of them.
 
     Raises RequestError with a sentence that names the tensor, what came and what was expected.
     """
+    return decode_readings(take_tensors(request, form, most), form)
+
+
+def take_tensors(request: WireRequest, form: InputForm, most: int) -> dict[str, WireTensor]:
+    """The tensors of a request in `form` by name, all of one number of readings, at most `most`; values as they came.
+
+    Raises RequestError as `take_readings` does.
+    """
     tensors = _by_name(request, form)
     specs = {spec.name: spec for spec in form.specs}
     for name, tensor in tensors.items():
         _check_form(tensor, specs[name])
     _check_count(tensors, most)
+    return tensors
+
+
+def decode_readings(tensors: dict[str, WireTensor], form: InputForm) -> Readings:
+    """The readings of `take_tensors`. Raises RequestError as `take_readings` does."""
     values: dict[str, NDArray[Any]] = {name: decode(tensor) for name, tensor in tensors.items()}
     return Readings(_columns(values, form), values[SENSOR_ID], values[SAMPLED_AT], values.get(ASCANS))
+
+
+def join(readings: Sequence[Readings]) -> Readings:
+    """All in one, in their order; their sensors all go by number, or all by name."""
+    if len(readings) == 1:
+        return readings[0]
+    return Readings(
+        np.concatenate([each.features for each in readings]),
+        np.concatenate([each.sensor_id for each in readings]),
+        np.concatenate([each.sampled_at for each in readings]),
+    )
 
 
 def with_features(readings: Readings, form: InputForm) -> Readings:

@@ -1,69 +1,112 @@
 """Requests are scored together, and none can tell: time is virtual, so every delay is exact."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from tests.unit.predictor.virtual_time import now, run
-from weld_predictor.batching import Batch, MicroBatcher, QueueFullError
+from weld_predictor.batching import Client, Done, MicroBatcher, Part, QueueFullError, Request, TooLateError
 
 PASS = 0.010
 """Seconds that a pass takes."""
-
-Floats = NDArray[np.float32]
 
 
 class BadReadingError(Exception):
     pass
 
 
+class Asked(Request):
+    """A request for the double of its values."""
+
+    def __init__(self, values: list[float], client: Client, due: float) -> None:
+        super().__init__(client, now(), due)
+        self.values = values
+        self.readings_count = len(values)
+        self.answer: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+        self.doubled: list[float] = []
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def score(self, values: list[float]) -> None:
+        self.doubled += [value * 2 for value in values]
+        if len(self.doubled) == len(self.values) and not self.answer.done():
+            self.answer.set_result(self.doubled)
+
+
 @dataclass
 class Estimator:
-    """Doubles the only feature; fails on a pass that holds a negative one."""
+    """Doubles values, each pass in the same time; fails where they are negative."""
 
+    seconds: float = PASS
     passes: list[list[float]] = field(default_factory=list)
+    quick: list[bool] = field(default_factory=list)
 
-    async def score(self, features: Floats) -> Floats:
-        self.passes.append(features[:, 0].tolist())
-        await asyncio.sleep(PASS)
-        if (features < 0).any():
-            raise BadReadingError(f"{features.min()}")
-        return features[:, 0] * 2
+    def perform(self, parts: list[Part], quick: bool, done: Done) -> None:
+        self.passes.append([value for part in parts for value in values_of(part)])
+        self.quick.append(quick)
+        failed = [part.request for part in parts if min(values_of(part)) < 0]
+        if quick:
+            done(failed, partial(deliver, parts))
+        else:
+            asyncio.get_running_loop().call_later(self.seconds, done, failed, partial(deliver, parts))
+
+
+def deliver(parts: list[Part]) -> None:
+    for part in parts:
+        values = values_of(part)
+        if min(values) < 0:
+            part.request.fail(BadReadingError(f"{min(values)}"))
+        else:
+            asked(part).score(values)
+
+
+def asked(part: Part) -> Asked:
+    assert isinstance(part.request, Asked)
+    return part.request
+
+
+def values_of(part: Part) -> list[float]:
+    return asked(part).values[part.start : part.stop]
 
 
 @dataclass
 class Bench:
     estimator: Estimator
     batcher: MicroBatcher
-    batches: list[Batch]
 
-    async def ask(self, *values: float, after: float = 0) -> tuple[list[float], float]:
+    async def ask(
+        self, *values: float, after: float = 0, client: Client | None = None, within: float = math.inf
+    ) -> tuple[list[float], float]:
         """The answers for `values`, asked at the time `after`, and the time they came."""
         if after:
             await asyncio.sleep(after - now())
-        risk = await self.batcher.risk(np.array(values, np.float32)[:, np.newaxis])
-        return risk.tolist(), round(now(), 6)
+        request = Asked(list(values), client or Client(), now() + within)
+        self.batcher.submit(request)
+        try:
+            answer = await request.answer
+        except asyncio.CancelledError:
+            self.batcher.withdraw(request)
+            raise
+        return answer, round(now(), 6)
 
 
-def bench(*, max_readings: int = 100, max_delay: float = 0.002, queue_readings: int = 1000) -> Bench:
-    estimator = Estimator()
-    batches: list[Batch] = []
+def bench(
+    *, max_readings: int = 100, max_delay: float = 0.002, queue_readings: int = 1000, seconds: float = PASS
+) -> Bench:
+    estimator = Estimator(seconds)
     batcher = MicroBatcher(
-        estimator.score,
-        max_readings=max_readings,
-        max_delay=max_delay,
-        queue_readings=queue_readings,
-        observe=batches.append,
-        clock=now,
+        estimator.perform, max_readings=max_readings, max_delay=max_delay, queue_readings=queue_readings, clock=now
     )
-    return Bench(estimator, batcher, batches)
+    return Bench(estimator, batcher)
 
 
 async def together(*asked: Coroutine[Any, Any, tuple[list[float], float]]) -> list[tuple[list[float], float]]:
@@ -203,12 +246,60 @@ async def test_a_request_that_is_cancelled_while_it_is_scored_harms_nobody() -> 
 
 
 @at_time
-async def test_passes_are_reported_with_the_time_that_each_request_waited() -> None:
+async def test_clients_take_turns_request_by_request() -> None:
+    given = bench(max_readings=2, max_delay=0)
+    one, other = Client(), Client()
+    await asyncio.gather(
+        *(given.ask(value, client=one) for value in (1, 2, 3, 4)), given.ask(50, client=other), given.ask(60)
+    )
+    assert given.estimator.passes == [[1, 50], [60, 2], [3, 4]]
+
+
+@at_time
+async def test_a_request_that_would_be_answered_too_late_is_refused_at_once() -> None:
     given = bench(max_delay=0)
-    await asyncio.gather(given.ask(1), given.ask(2, 3, after=0.004))
-    assert [batch.readings for batch in given.batches] == [1, 2]
-    assert [batch.seconds for batch in given.batches] == pytest.approx([PASS, PASS])
-    assert [wait for batch in given.batches for wait in batch.waits] == pytest.approx([0, 0.006])
+    await given.ask(1)
+    with pytest.raises(TooLateError, match="5 ms are left of the request's time, but an answer takes 10 ms or more"):
+        await given.ask(2, within=0.005)
+    assert now() == pytest.approx(PASS)
+    assert (await given.ask(3, within=0.011))[0] == [6]
+    assert given.estimator.passes == [[1], [3]]
+
+
+@at_time
+async def test_the_pass_under_way_counts_for_a_deadline() -> None:
+    given = bench(max_delay=0)
+    await given.ask(1)
+    under_way = asyncio.create_task(given.ask(2))
+    await asyncio.sleep(0.002)
+    with pytest.raises(TooLateError):
+        await given.ask(3, within=0.017)
+    assert (await given.ask(4, within=0.019))[0] == [8]
+    assert (await under_way)[0] == [4]
+
+
+@at_time
+async def test_a_request_whose_deadline_passes_in_the_queue_is_not_scored() -> None:
+    given = bench(max_delay=0)
+    await given.ask(1)
+    under_way = asyncio.create_task(given.ask(2))
+    await asyncio.sleep(0.001)
+    given.estimator.seconds = 0.1
+    slow = asyncio.create_task(given.ask(3))
+    await asyncio.sleep(PASS)
+    with pytest.raises(TooLateError):
+        await given.ask(4, within=0.03)
+    assert given.batcher.waiting == 0
+    assert [(await under_way)[0], (await slow)[0]] == [[4], [6]]
+    assert given.estimator.passes == [[1], [2], [3]]
+
+
+@at_time
+async def test_passes_that_are_quick_are_made_without_a_thread() -> None:
+    given = bench(seconds=0.0001)
+    for value in range(3):
+        assert (await given.ask(value))[0] == [2 * value]
+    assert given.estimator.quick == [False, True, True]
 
 
 @dataclass(frozen=True)

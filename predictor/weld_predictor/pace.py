@@ -1,0 +1,45 @@
+"""How long a pass takes, learnt from the passes before it."""
+
+from __future__ import annotations
+
+_WEIGHT = 0.05
+"""Of the latest pass: about twenty passes count."""
+
+
+class Pace:
+    """Seconds of a pass by its readings: a straight line through the latest passes."""
+
+    __slots__ = ("_covariance", "_mean_readings", "_mean_seconds", "_variance")
+
+    def __init__(self) -> None:
+        self._mean_readings = 0.0
+        self._mean_seconds = 0.0
+        self._variance = 0.0
+        self._covariance = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there was a pass."""
+        return self._mean_readings > 0
+
+    def learn(self, readings: int, seconds: float) -> None:
+        """A pass of `readings`, 1 or more, took `seconds`."""
+        if not self.is_known:
+            self._mean_readings, self._mean_seconds = float(readings), seconds
+            return
+        more_readings = readings - self._mean_readings
+        more_seconds = seconds - self._mean_seconds
+        self._mean_readings += _WEIGHT * more_readings
+        self._mean_seconds += _WEIGHT * more_seconds
+        self._variance = (1 - _WEIGHT) * (self._variance + _WEIGHT * more_readings * more_readings)
+        self._covariance = (1 - _WEIGHT) * (self._covariance + _WEIGHT * more_readings * more_seconds)
+
+    def seconds(self, readings: int) -> float:
+        """What a pass of `readings` should take; 0 while nothing is known."""
+        if not self.is_known:
+            return 0.0
+        if self._variance > 0:
+            each = max(self._covariance / self._variance, 0.0)
+        else:
+            each = self._mean_seconds / self._mean_readings
+        return max(self._mean_seconds + each * (readings - self._mean_readings), 0.0)
