@@ -1,10 +1,6 @@
-"""The estimator, as one function of a batch: features in, risk out, in one numpy pass on a thread of its own."""
+"""The estimator, as one function of a batch: features in, risk out, in one numpy pass."""
 
 from __future__ import annotations
-
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,25 +37,3 @@ def load_scorer(settings: PredictorSettings) -> Scorer:
     scorer = Scorer(load(settings.bundle, settings.digest))
     scorer.warm_up(settings.max_readings)
     return scorer
-
-
-class ScoringThread:
-    """Keeps the scorer off the event loop, so that health, metrics and new requests are answered meanwhile."""
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scoring")
-        self._scorer: Scorer | None = None
-
-    async def prepare(self, make: Callable[[], Scorer]) -> None:
-        """Make the scorer, on its thread. Raises whatever `make` raises."""
-        self._scorer = await asyncio.get_running_loop().run_in_executor(self._executor, make)
-
-    async def risk(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `Scorer.risk`. Raises RuntimeError before `prepare` is done."""
-        if self._scorer is None:
-            raise RuntimeError("nothing can be scored before the bundle is loaded")
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._scorer.risk, features)
-
-    def close(self) -> None:
-        """End the thread, when the pass under way has ended."""
-        self._executor.shutdown()
