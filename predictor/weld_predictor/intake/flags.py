@@ -96,37 +96,41 @@ class Bounds:
 def flag_readings(readings: Readings, bounds: Bounds, arrived_at: int | NDArray[np.int64]) -> NDArray[np.uint32]:
     """The flags of N readings: uint32 [N], of `Flag`. They arrived at `arrived_at`, Unix time in milliseconds, [N]."""
     features = readings.features
+    flags = np.zeros(len(readings), np.uint32)
     with np.errstate(invalid="ignore"):
         outside = (features < bounds.minimum) | (features > bounds.maximum)
     finite = np.isfinite(features)
-    absent = np.isnan(features) & bounds.context
-    oldest = arrived_at - bounds.late_after // _MILLISECOND
-    newest = arrived_at + bounds.ahead_after // _MILLISECOND
-    flags = np.zeros(len(readings), np.uint32)
-    for flag, concerned in (
-        (Flag.OUT_OF_RANGE, (outside & finite).any(axis=1)),
-        (Flag.NOT_FINITE | Flag.NOT_SCORED, ~(finite | absent).all(axis=1)),
-        (Flag.LATE, readings.sampled_at < oldest),
-        (Flag.AHEAD, readings.sampled_at > newest),
-        (Flag.MISSING_CONTEXT, absent.any(axis=1)),
-        (Flag.SATURATED, _beyond(features, bounds.saturated, np.greater, MOST_SATURATED)),
-        (Flag.NO_COUPLING, _beyond(features, bounds.wall_level, np.less, LEAST_WALL_LEVEL)),
-        (Flag.UNKNOWN_SENSOR, _unknown(readings, bounds.sensors)),
-    ):
-        flags[concerned] |= np.uint32(flag)
-    flags[has(flags, bounds.rejected)] |= np.uint32(Flag.NOT_SCORED)
+    if not finite.all():
+        absent = np.isnan(features) & bounds.context
+        _flag_rows(flags, ~(finite | absent), Flag.NOT_FINITE | Flag.NOT_SCORED)
+        _flag_rows(flags, absent, Flag.MISSING_CONTEXT)
+        outside &= finite
+    _flag_rows(flags, outside, Flag.OUT_OF_RANGE)
+    _flag(flags, readings.sampled_at < arrived_at - bounds.late_after // _MILLISECOND, Flag.LATE)
+    _flag(flags, readings.sampled_at > arrived_at + bounds.ahead_after // _MILLISECOND, Flag.AHEAD)
+    if bounds.saturated is not None:
+        _flag(flags, features[:, bounds.saturated] > np.float32(MOST_SATURATED), Flag.SATURATED)
+    if bounds.wall_level is not None:
+        _flag(flags, features[:, bounds.wall_level] < np.float32(LEAST_WALL_LEVEL), Flag.NO_COUPLING)
+    if bounds.sensors is not None:
+        _flag(flags, ~bounds.sensors.include(readings.sensor_id), Flag.UNKNOWN_SENSOR)
+    _flag(flags, has(flags, bounds.rejected), Flag.NOT_SCORED)
     return flags
 
 
-def _unknown(readings: Readings, sensors: KnownSensors | None) -> NDArray[np.bool_]:
-    return np.zeros(len(readings), np.bool_) if sensors is None else ~sensors.include(readings.sensor_id)
+def _flag(flags: NDArray[np.uint32], concerned: NDArray[np.bool_], flag: Flag) -> None:
+    """Adds `flag` to those `concerned` [N]."""
+    if concerned.any():
+        flags[concerned] |= np.uint32(flag)
 
 
-def _beyond(features: NDArray[np.float32], column: int | None, compare: np.ufunc, bound: float) -> NDArray[np.bool_]:
-    if column is None:
-        return np.zeros(len(features), np.bool_)
-    beyond: NDArray[np.bool_] = compare(features[:, column], np.float32(bound))
-    return beyond
+def _flag_rows(flags: NDArray[np.uint32], concerned: NDArray[np.bool_], flag: Flag) -> None:
+    """Adds `flag` to the rows with a cell that is `concerned` [N, F]; going row by row is dear, and mostly for none."""
+    count = np.count_nonzero(concerned)
+    if count > len(flags):
+        flags[concerned.any(axis=1)] |= np.uint32(flag)
+    elif count:
+        flags[np.flatnonzero(concerned) // concerned.shape[1]] |= np.uint32(flag)
 
 
 def rejected_flags(card: BundleCard) -> Flag:

@@ -30,6 +30,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
     INT16: np.dtype("<i2"),
 }
 _BITS = {INT64: 64, INT16: 16}
+_LENGTH_BYTES = 4
+"""Of the length before each element of BYTES."""
 
 
 def shape_text(sizes: tuple[int | None, ...] | tuple[int, ...]) -> str:
@@ -152,22 +154,34 @@ def texts_from_binary(raw: bytes | memoryview, expected: int) -> NDArray[np.byte
     if len(nul) != 3 * expected or not expected:
         return None
     starts = nul[::3] + 3
-    lengths = octets[starts - 4].astype(np.int64)
+    lengths = octets[starts - _LENGTH_BYTES].astype(np.int64)
     ends = starts + lengths
     if not (
-        starts[0] == 4
+        starts[0] == _LENGTH_BYTES
         and ends[-1] == len(octets)
-        and (starts[1:] == ends[:-1] + 4).all()
-        and (nul.reshape(-1, 3) == starts[:, np.newaxis] - (3, 2, 1)).all()
+        and (starts[1:] == ends[:-1] + _LENGTH_BYTES).all()
+        and (nul[1::3] == starts - 2).all()
+        and (nul[2::3] == starts - 1).all()
         and lengths.min() >= 1
         and lengths.max() <= LONGEST_TEXT
     ):
         return None
+    return _fixed_width(octets, starts, lengths)
+
+
+def _fixed_width(
+    octets: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.bytes_]:
+    """The texts of `octets` at `starts`, each with its length of 4 bytes before it, as one array."""
     width = int(lengths.max())
-    places = np.arange(width)
-    # Beyond a text's end numpy wants NUL; there is one at the place 1 of the first length.
-    taken = np.where(places < lengths[:, np.newaxis], starts[:, np.newaxis] + places, 1)
-    return octets[taken].view(f"S{width}").ravel()
+    padded = np.concatenate([octets, np.zeros(width, np.uint8)])
+    padded[starts - _LENGTH_BYTES] = 0
+    at_each_octet: NDArray[np.bytes_] = np.ndarray(len(octets), f"S{width}", padded, strides=(1,))
+    texts = at_each_octet[starts]
+    if width - int(lengths.min()) > _LENGTH_BYTES:
+        # Some reach into the text after the next.
+        texts.view(np.uint8).reshape(-1, width)[np.arange(width) >= lengths[:, np.newaxis]] = 0
+    return texts
 
 
 def _texts_from_binary(tensor: WireTensor, raw: memoryview, expected: int) -> NDArray[np.bytes_]:
