@@ -66,7 +66,7 @@ async def apply_documents(
     for document in by_rank[len(definitions) :]:
         version = document["apiVersion"]
         if version not in known:
-            known[version] = await _served_kinds(api, version)
+            known[version] = await served_kinds(api, version)
         resource = known[version].get(document["kind"])
         if resource is None:
             raise ApplyError(f"{_title(document)}: the API server serves no kind {document['kind']} in {version}")
@@ -90,7 +90,7 @@ async def wait_until_served(api: KubeApi, definition: Object) -> None:
 
 
 async def _is_served(api: KubeApi, version: str, names: Object) -> bool:
-    if names["kind"] not in await _served_kinds(api, version):
+    if names["kind"] not in await served_kinds(api, version):
         return False
     return await api.get_or_none(f"{path_of(version, names['plural'])}?limit=1") is not None
 
@@ -109,7 +109,7 @@ async def _apply(api: KubeApi, document: Object, plural: str, namespace: str | N
         raise ApplyError(f"{_title(document)}: {error.message}") from error
 
 
-async def _served_kinds(api: KubeApi, version: str) -> dict[str, Resource]:
+async def served_kinds(api: KubeApi, version: str) -> dict[str, Resource]:
     listing = await api.get_or_none("/api/v1" if version == "v1" else f"/apis/{version}")
     return {
         resource["kind"]: Resource(resource["name"], resource["namespaced"])
