@@ -186,9 +186,9 @@ class Rig:
             await self._wait_for_parts(api, machines)
 
     async def _install_product(self, say: Callable[[str], None]) -> None:
-        say("helm install weldserve-crds: the WeldModel's definition")
+        say("the WeldModel's definition: helm install weldserve-crds")
         await Release(self.helm, "weldserve-crds", RELEASE_NAMESPACE, "weldserve-crds").install({})
-        say("helm install weldserve: the operator, and the runtime of its predictors")
+        say("the operator, and the runtime of its predictors: helm install weldserve")
         await self.prepare_namespace(COUNTRY_NAMESPACE)
         await self.release.install(country_values("br", COUNTRY_NAMESPACE))
 
