@@ -10,7 +10,7 @@ import pytest
 
 from tests.sandbox.helm import Release
 from tests.sandbox.kube_api import Object, path_of
-from tests.sandbox.rig import RELEASE_NAMESPACE, Rig, country_values
+from tests.sandbox.rig import RELEASE_NAMESPACE, Rig
 from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
 from tests.sandbox.weld_models import INFERENCE_SERVICES, PODS, WELD_MODELS, WeldModelInRig
@@ -40,7 +40,7 @@ class Life:
         self.pods: set[str] = set()
 
     def values(self, **operator: object) -> Object:
-        values = country_values("cl", NAMESPACE)
+        values = self.rig.country_values("cl", NAMESPACE)
         return {**values, "operator": {**values["operator"], **operator}}
 
     async def operators(self) -> set[str]:

@@ -33,7 +33,7 @@ class Country:
 
     @property
     def values(self) -> Object:
-        return country_values(self.code, self.namespace)
+        return self.rig.country_values(self.code, self.namespace)
 
     @property
     def release(self) -> Release:

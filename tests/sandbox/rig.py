@@ -116,6 +116,10 @@ class Rig:
     def endpoint(self, namespace: str, model: str) -> Endpoint:
         return Endpoint(f"http://{self.address}", f"{model}.{namespace}.{DOMAIN}", model)
 
+    def country_values(self, country: str, *namespaces: str) -> Object:
+        """The values of a country's chart in this rig; its namespaces must exist."""
+        return country_values(country, *namespaces, gateway_address=f"http://{self.address}")
+
     async def start_machine(self, machine: Machine) -> None:
         process = self._part(
             "node",
@@ -190,7 +194,7 @@ class Rig:
         await Release(self.helm, "weldserve-crds", RELEASE_NAMESPACE, "weldserve-crds").install({})
         say("the operator, and the runtime of its predictors: helm install weldserve")
         await self.prepare_namespace(COUNTRY_NAMESPACE)
-        await self.release.install(country_values("br", COUNTRY_NAMESPACE))
+        await self.release.install(self.country_values("br", COUNTRY_NAMESPACE))
 
     async def _wait_for_parts(self, api: KubeApi, machines: int) -> None:
         async def nodes_ready() -> bool:
@@ -233,14 +237,14 @@ def process_id(status: Object) -> int:
     return int(status["containerID"].removeprefix("process://").partition("-")[0])
 
 
-def country_values(country: str, *namespaces: str) -> Object:
-    """The values of a country's chart in the rig: as small and quick as its machine wants them."""
+def country_values(country: str, *namespaces: str, gateway_address: str = "") -> Object:
+    """The values of a country's chart for the rig's Gateway, with a Lease that is quickly given up."""
     gateway_namespace, gateway_name = GATEWAY
     return {
         "country": country,
         "namespaces": list(namespaces),
         "domain": DOMAIN,
-        "gateway": {"namespace": gateway_namespace, "name": gateway_name},
+        "gateway": {"namespace": gateway_namespace, "name": gateway_name, "address": gateway_address},
         "operator": {"leaseDuration": "6s", "leaseRenewDeadline": "4s", "leaseRetry": "1s"},
     }
 
