@@ -189,8 +189,10 @@ class MicroBatcher:
             self._start_pass()
             deliver()
         else:
-            deliver()
-            self._go_on()
+            try:
+                deliver()
+            finally:
+                self._go_on()
 
     def _go_on(self) -> None:
         """Under load: until the oldest request has waited `max_delay`, or enough readings wait."""

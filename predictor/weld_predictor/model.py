@@ -61,6 +61,8 @@ class RiskModel(Model):
 
 
 def _resolve(answer: asyncio.Future[Any], outcome: Any) -> None:
+    if answer.done():
+        return  # it was cancelled in this turn of the loop, and who waited for it is not told yet
     if isinstance(outcome, Exception):
         answer.set_exception(outcome)
     else:

@@ -6,6 +6,7 @@ that nothing is done request by request but to cut the answers out.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from weld_predictor.tracing import Traces
 
 Risk = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Features [N, F], finite but for context, to risk [N], row by row: no row's risk depends on the others."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,12 @@ class Passes:
 
     def _outcomes(self, parts: list[Part]) -> _Outcomes:
         outcomes = _Outcomes()
-        for calls in self._alike(parts, outcomes):
-            self._answer(calls, outcomes)
+        try:
+            for calls in self._alike(parts, outcomes):
+                self._answer(calls, outcomes)
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+            for part in parts:
+                outcomes.fail(_call(part), error)
         outcomes.ended = self._clock()
         return outcomes
 
@@ -199,7 +206,7 @@ class Passes:
             if not call.is_settled:
                 if not isinstance(outcome, Exception):
                     answered.setdefault(call.protocol, []).append(call)
-                call.settle(outcome)
+                _settle(call, outcome)
         self._observe(parts, started, outcomes)
         for protocol, calls in answered.items():
             self._observe_answered(protocol, calls, outcomes)
@@ -226,6 +233,14 @@ class Passes:
             steps = (("decode", outcomes.decode), ("score", outcomes.score), ("encode", outcomes.encode))
             for call in calls:
                 self._traces.request(call.protocol, call.headers, call.status, call.came, (*call.steps, *steps))
+
+
+def _settle(call: Call, outcome: Any) -> None:
+    """Whatever comes of it, the others get their answers."""
+    try:
+        call.settle(outcome)
+    except Exception:  # noqa: BLE001 - it is told in the log
+        _log.exception("an answer could not be given out")
 
 
 def _responses(parts: list[Part], answer: Answer) -> Iterator[tuple[Call, Any]]:
