@@ -38,6 +38,9 @@ class Patience(Iterable[float]):
         yield from itertools.repeat(2.0)
 
 
+IDENTITY: Any = "weldserve"
+"""Of use among kopf's own peers alone, and there are none; its type is private to kopf."""
+
 Notice = Callable[[Key], None]
 Login = Callable[[], Awaitable[Credentials]]
 
@@ -116,6 +119,8 @@ class _Run:
         tasks = await kopf.spawn_tasks(
             registry=self._registry,
             settings=settings(),
+            # Its own choice asks for the name of the user, which a container's user id may not have.
+            identity=IDENTITY,
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
