@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from weld_api.arguments import Arguments, flag
 from weld_api.quantity import Duration
 from weld_api.spec import SHA256_PATTERN, Batching, WeldModelSpec, Workload
 
@@ -22,10 +21,10 @@ def _checked_address(text: str) -> str:
     return text
 
 
-class PredictorSettings(BaseModel):
+class PredictorSettings(Arguments):
     """Every setting of the predictor; each is one argument, `max_readings` being `--max-readings`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    program: ClassVar[str] = "predictor"
 
     model_name: Annotated[str, Field(min_length=1, description="Name in the inference paths: the WeldModel's name.")]
     digest: Annotated[str, Field(pattern=SHA256_PATTERN, description="SHA-256 of the bundle's manifest to insist on.")]
@@ -89,47 +88,8 @@ class PredictorSettings(BaseModel):
             "queue_readings": spec.serving.batching.queue_readings,
         }
 
-    @classmethod
-    def from_args(cls, argv: Sequence[str]) -> PredictorSettings:
-        """Parse `--name=value` arguments; of an argument given twice, the last counts.
-
-        Raises ValueError with one sentence that names the argument.
-        """
-        parser = argparse.ArgumentParser(prog="weld_predictor", allow_abbrev=False, exit_on_error=False)
-        for name, field in cls.model_fields.items():
-            parser.add_argument(_flag(name), dest=name, help=field.description, default=argparse.SUPPRESS)
-        try:
-            parsed, surplus = parser.parse_known_args(argv)
-        except argparse.ArgumentError as error:
-            raise ValueError(str(error)) from error
-        if surplus:
-            raise ValueError(f"{surplus[0]!r} is not an argument of the predictor; it knows {', '.join(_flags(cls))}")
-        try:
-            return cls.model_validate(vars(parsed))
-        except ValidationError as error:
-            raise ValueError(_sentence(error)) from error
-
 
 def to_args(settings: dict[str, Any]) -> list[str]:
     """Arguments that `PredictorSettings.from_args` reads back, in the order of the fields."""
     order = [name for name in PredictorSettings.model_fields if name in settings]
-    return [f"{_flag(name)}={settings[name]}" for name in order]
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _flags(settings: type[PredictorSettings]) -> list[str]:
-    return [_flag(name) for name in settings.model_fields]
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return message
-    flag = _flag(str(first["loc"][0]))
-    if first["type"] == "missing":
-        return f"{flag} is required"
-    return f"{flag}={first['input']}: {message}"
+    return [f"{flag(name)}={settings[name]}" for name in order]

@@ -9,7 +9,7 @@ import sys
 from weld_operator.adapters.connection import NoConnectionError
 from weld_operator.logs import log_as_json
 from weld_operator.program import run
-from weld_operator.settings import OperatorSettings, arguments_help
+from weld_operator.settings import OperatorSettings
 
 _log = logging.getLogger("weld_operator")
 
@@ -17,7 +17,7 @@ _log = logging.getLogger("weld_operator")
 def main(argv: list[str]) -> int:
     """Exit status: 0 after a signal, 1 after the loss of the Lease, 2 for settings that cannot work."""
     if "--help" in argv or "-h" in argv:
-        print(arguments_help())
+        print(OperatorSettings.arguments_help())
         return 0
     try:
         settings = OperatorSettings.from_args(argv)

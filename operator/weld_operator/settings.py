@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import socket
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from weld_api.arguments import Arguments
 from weld_api.quantity import Duration, parse_duration
-from weld_api.spec import DNS_LABEL_PATTERN
+from weld_api.spec import DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
 
-class OperatorSettings(BaseModel):
+class OperatorSettings(Arguments):
     """Every setting of the operator; each is one argument, `gateway_name` being `--gateway-name`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    program: ClassVar[str] = "operator"
 
     kubeconfig: Annotated[Path | None, Field(description="Outside of a cluster: how to reach one.")] = None
     service_account_folder: Annotated[
@@ -43,12 +42,14 @@ class OperatorSettings(BaseModel):
     predictor_service_account: Annotated[
         str | None,
         Field(
-            pattern=NAME_PATTERN, description="ServiceAccount of predictors whose WeldModel names none; left out: none."
+            pattern=DNS_SUBDOMAIN_PATTERN,
+            max_length=253,
+            description="ServiceAccount of predictors whose WeldModel names none; left out or empty: none.",
         ),
     ] = None
     prometheus_url: Annotated[
         str | None,
-        Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$", description="Address of a Prometheus; left out: none."),
+        Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$", description="Address of a Prometheus; left out or empty: none."),
     ] = None
     workers: Annotated[int, Field(ge=1, le=64, description="WeldModels that are worked on at once.")] = 4
     resync: Annotated[Duration, Field(description="Time after which a WeldModel is looked at without a cause.")] = "10m"
@@ -83,6 +84,11 @@ class OperatorSettings(BaseModel):
     def _separated(cls, value: Any) -> Any:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
+    @field_validator("predictor_service_account", "prometheus_url", mode="before")
+    @classmethod
+    def _none_when_empty(cls, value: Any) -> Any:
+        return None if value == "" else value
+
     @field_validator("kubeconfig")
     @classmethod
     def _exists(cls, path: Path | None) -> Path | None:
@@ -100,44 +106,3 @@ class OperatorSettings(BaseModel):
         if not retry < deadline < duration:
             raise ValueError("--lease-retry must be below --lease-renew-deadline, and that below --lease-duration")
         return self
-
-    @classmethod
-    def from_args(cls, argv: Sequence[str]) -> Self:
-        """Parse `--name=value` arguments. Raises ValueError with one sentence that names the argument."""
-        parser = _parser(cls)
-        try:
-            parsed, surplus = parser.parse_known_args(argv)
-        except argparse.ArgumentError as error:
-            raise ValueError(str(error)) from error
-        if surplus:
-            raise ValueError(f"{surplus[0]!r} is not an argument of the operator; --help lists them")
-        try:
-            return cls.model_validate(vars(parsed))
-        except ValidationError as error:
-            raise ValueError(_sentence(error)) from error
-
-
-def arguments_help() -> str:
-    """Every argument, with what it means."""
-    return _parser(OperatorSettings).format_help()
-
-
-def _parser(settings: type[OperatorSettings]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="weld_operator", description="The operator of weldserve.", allow_abbrev=False, exit_on_error=False
-    )
-    for name, field in settings.model_fields.items():
-        parser.add_argument(_flag(name), dest=name, help=field.description, default=argparse.SUPPRESS)
-    return parser
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return message
-    return f"{_flag(str(first['loc'][0]))}={first['input']}: {message}"

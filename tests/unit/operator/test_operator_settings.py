@@ -29,6 +29,12 @@ def test_arguments_are_read(tmp_path: Path) -> None:
     assert settings.lease_duration == "20s"
 
 
+def test_an_argument_that_is_left_empty_counts_as_left_out() -> None:
+    settings = OperatorSettings.from_args(["--predictor-service-account=", "--prometheus-url="])
+    assert settings == OperatorSettings.from_args([f"--identity={settings.identity}"])
+    assert (settings.predictor_service_account, settings.prometheus_url) == (None, None)
+
+
 WRONG = {
     "--kubeconfig=/nowhere": "--kubeconfig=/nowhere: there is no such file",
     "--workers=0": "--workers=0",
@@ -40,6 +46,9 @@ WRONG = {
     "--lease-retry=10s": "--lease-retry must be below --lease-renew-deadline",
     "--log-level=chatty": "--log-level=chatty",
     "--shout": "'--shout' is not an argument of the operator",
+    "--predictor-service-account=Storage": "--predictor-service-account=Storage: String should match pattern",
+    "--predictor-service-account=a..b": "--predictor-service-account=a..b",
+    "--prometheus-url=prometheus:9090": "--prometheus-url=prometheus:9090",
     "--http-port=70000": "--http-port=70000",
 }
 
