@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from weld_operator.kinds import Key
@@ -34,9 +36,10 @@ class Metrics:
         self.leader = Gauge(
             "weldserve_operator_leader", "1 while this replica leads and may write.", registry=self.registry
         )
-        self.platform_ready = Gauge(
+        self._platform_ready = Gauge(
             "weldserve_operator_platform_ready",
-            "1 while KServe, the Gateway API, the Gateway and Prometheus are as needed.",
+            "1 while this part of the platform is as needed; absent where it is not asked for or not known yet.",
+            ["part"],
             registry=self.registry,
         )
         self._weld_models = Gauge(
@@ -52,6 +55,12 @@ class Metrics:
         if phase is not None:
             self._phases[key] = phase
             self._weld_models.labels(phase).inc()
+
+    def set_platform(self, parts: Mapping[str, bool]) -> None:
+        """Which parts of the platform are as needed."""
+        self._platform_ready.clear()
+        for part, is_ready in parts.items():
+            self._platform_ready.labels(part).set(is_ready)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

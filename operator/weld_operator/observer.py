@@ -9,13 +9,10 @@ from dataclasses import replace
 from weld_api import names
 from weld_operator.adapters.cluster import Cluster, NotServedError
 from weld_operator.desired.metadata import pod_labels
-from weld_operator.domain.observation import Observation, RevisionObservation
-from weld_operator.domain.platform import MISSING_KINDS
+from weld_operator.domain.observation import Observation, RevisionObservation, unknown
 from weld_operator.domain.revisions import stable
 from weld_operator.domain.subject import Subject
 from weld_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, OWNED_KINDS, POD, Kind, Object
-
-MISSING_APIS = {kind: MISSING_KINDS[kind.name] for kind in (INFERENCE_SERVICE, HTTP_ROUTE)}
 
 Live = dict[Kind, dict[str, Object]]
 """Objects of ours by kind and name."""
@@ -41,7 +38,7 @@ class Observer:
         return live, Observation(
             revisions={each.name: each for each in revisions},
             route=live[HTTP_ROUTE].get(subject.name),
-            obstacles=tuple(obstacle for kind, obstacle in MISSING_APIS.items() if found[kind] is None),
+            obstacles=tuple(unknown(kind) for kind in OWNED_KINDS if found[kind] is None),
         )
 
     async def _list(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Object] | None:

@@ -19,22 +19,21 @@ class PlatformObserver:
     async def look(self) -> PlatformObservation:
         """What is there now. Raises ClusterError when the API server does not answer."""
         served = frozenset([kind for kind in WATCHED_KINDS if await self._cluster.serves(kind)])
+        missing_fields: tuple[str, ...] = ()
+        try:
+            missing_fields = await self._cluster.missing_fields(INFERENCE_SERVICE, NEEDED_FIELDS)
+        except NotServedError:
+            served -= {INFERENCE_SERVICE}  # it may be announced already, a moment before its schema is published
         gateway, fault = await self._look_at_gateway()
         return PlatformObservation(
             gateway_name=self._gateway,
             served=served,
-            missing_fields=await self._missing_fields() if INFERENCE_SERVICE in served else (),
+            missing_fields=missing_fields,
             gateway_api_versions=await self._cluster.versions(GATEWAY.group),
             gateway=gateway,
             gateway_fault=fault,
             prometheus=None if self._prometheus_url is None else await prometheus.look(self._prometheus_url),
         )
-
-    async def _missing_fields(self) -> tuple[str, ...]:
-        try:
-            return await self._cluster.missing_fields(INFERENCE_SERVICE, NEEDED_FIELDS)
-        except NotServedError:
-            return ()  # announced, but its schema is not published yet
 
     async def _look_at_gateway(self) -> tuple[Object | None, str]:
         """The Gateway, or why it cannot be read; neither where there is none."""

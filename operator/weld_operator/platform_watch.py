@@ -8,7 +8,7 @@ from collections.abc import Callable
 from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster import ClusterError
 from weld_operator.domain.observation import Obstacle
-from weld_operator.domain.platform import shortcomings
+from weld_operator.domain.platform import Findings, findings, shortcomings
 from weld_operator.kinds import Kind
 from weld_operator.metrics import Metrics
 from weld_operator.platform_observer import PlatformObserver
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 60.0
 PAUSE_WHILE_SHORT_SECONDS = 3.0
-"""Pause between looks, and while something is missing."""
+"""Pause between looks: while all is there, and while something is missing or not known yet."""
 
 
 class PlatformWatch:
@@ -41,16 +41,17 @@ class PlatformWatch:
             _log.warning("The cluster does not tell what it knows: %s", error)
             return frozenset()
         known, self._served = self._served, seen.served
-        before, self.shortcomings = self.shortcomings, shortcomings(seen)
-        self._metrics.platform_ready.set(not self.shortcomings)
+        found = findings(seen)
+        before, self.shortcomings = self.shortcomings, shortcomings(found)
+        self._metrics.set_platform({part: shortcoming is None for part, shortcoming in found.items()})
         if self.shortcomings != before:
-            self._log_change()
+            self._log_change(found)
         return seen.served - known
 
     async def keep(self, *, on_change: Callable[[], None], on_new_kinds: Callable[[], None]) -> None:
         """Look for ever."""
         while True:
-            await self._clock.sleep(PAUSE_WHILE_SHORT_SECONDS if self.shortcomings else PAUSE_SECONDS)
+            await self._clock.sleep(PAUSE_SECONDS if self.shortcomings == () else PAUSE_WHILE_SHORT_SECONDS)
             before = self.shortcomings
             if new := await self.look():
                 _log.info("The cluster knows more than before: %s", ", ".join(sorted(kind.name for kind in new)))
@@ -58,8 +59,8 @@ class PlatformWatch:
             if self.shortcomings != before:
                 on_change()
 
-    def _log_change(self) -> None:
+    def _log_change(self, found: Findings) -> None:
         if not self.shortcomings:
-            _log.info("The platform has all that is needed")
+            _log.info("The platform has all that is needed: %s", ", ".join(found))
         for each in self.shortcomings or ():
             _log.warning("The platform falls short, %s: %s", each.reason, each.message)

@@ -14,7 +14,7 @@ from weld_operator.desired.event import event
 from weld_operator.desired.objects import Wanted, desired_objects
 from weld_operator.desired.target import Target
 from weld_operator.domain.decision import Decision, decide
-from weld_operator.domain.observation import Observation, Obstacle
+from weld_operator.domain.observation import Observation, Obstacle, unknown
 from weld_operator.domain.stories import Story, restored
 from weld_operator.domain.subject import Subject, subject_of
 from weld_operator.drift import AppliedObjects
@@ -28,7 +28,7 @@ from weld_operator.kinds import (
     Object,
 )
 from weld_operator.metrics import Metrics
-from weld_operator.observer import MISSING_APIS, Live, Observer, is_going
+from weld_operator.observer import Live, Observer, is_going
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Reconciler:
                 return Obstacle("NameTaken", f"{what} exists and does not belong to this WeldModel")
             result = await self._cluster.apply(kind, body)
         except NotServedError:
-            return MISSING_APIS.get(kind, Obstacle("KindMissing", f"The cluster does not know {kind.plural}"))
+            return unknown(kind)
         except RefusedError as error:
             return Obstacle(f"{kind}Refused", f"{what} was refused: {error}")
         self._metrics.writes.labels(kind.name, "apply").inc()

@@ -187,12 +187,22 @@ async def test_missing_apis_are_named_and_the_operator_goes_on_when_they_come(si
     await site.until(
         WELD_MODELS,
         "north-line",
-        lambda body: _condition(body, "Progressing").get("reason") == "KServeMissing",
+        lambda body: (
+            _condition(body, "PlatformReady").get("reason") == "KServeMissing"
+            and _condition(body, "Progressing").get("reason") == "PlatformNotReady"
+        ),
         "condition KServeMissing",
         NOTICED_WITHIN_SECONDS,
     )
     await install_schemas(site.api)
     await site.until(SERVICES, revision_of("a"), lambda _: True, "InferenceService", INSTALLED_WITHIN_SECONDS)
+    await site.until(
+        WELD_MODELS,
+        "north-line",
+        lambda body: _condition(body, "PlatformReady").get("reason") == "GatewayMissing",
+        "condition GatewayMissing",
+        NOTICED_WITHIN_SECONDS,
+    )
 
 
 async def test_a_weld_model_becomes_objects_applied_by_weldserve(site: Site) -> None:

@@ -3,8 +3,9 @@
 `Serving` is about the Stable revision alone: is it answering now?
 `Progressing` follows the Deployment's habit: True while what the spec asks for is on its way or has arrived, False when
 it is stuck, with the cause as the reason. So a False in either means that somebody should look.
-`PlatformReady` is the same for every WeldModel: is all there that the operator needs of the cluster? It says what to
-install; whether that keeps this WeldModel from serving or progressing, the two others say.
+`PlatformReady` is the same for every WeldModel: is all there that the operator needs of the cluster? It alone says what
+to install. Where a lack keeps this WeldModel from progressing, `Progressing` says so, with the reason PlatformNotReady.
+What serves is judged by `Serving` as if nothing were lacking: a Gateway that says nothing of itself may well work.
 """
 
 from __future__ import annotations
@@ -67,13 +68,6 @@ def progressing(subject: Subject, revisions: Revisions, observation: Observation
     return _arrived(answering, observation, now - answering.asked_at, within)
 
 
-def platform(shortcomings: Sequence[Obstacle]) -> Verdict:
-    """Whether the cluster has what the operator needs; the reason is the gravest shortcoming's, the message has all."""
-    if not shortcomings:
-        return Verdict("True", "AllFound", "KServe, the Gateway API and the Gateway are as needed")
-    return Verdict("False", shortcomings[0].reason, ". ".join(each.message for each in shortcomings))
-
-
 def phase_of(serves: Verdict, progresses: Verdict, revisions: Revisions) -> Phase:
     """The state in one word."""
     if serves.status != "True":
@@ -88,7 +82,7 @@ def phase_of(serves: Verdict, progresses: Verdict, revisions: Revisions) -> Phas
 
 def dated(kind: str, verdict: Verdict, subject: Subject, now: datetime) -> Condition:
     """The verdict as a condition; its time is that of the last change of its status."""
-    before = next((each for each in subject.status.conditions if each.type == kind), None)
+    before = _before(kind, subject)
     unchanged = before is not None and before.status == verdict.status
     return Condition(
         type=kind,
@@ -98,6 +92,24 @@ def dated(kind: str, verdict: Verdict, subject: Subject, now: datetime) -> Condi
         last_transition_time=before.last_transition_time if before is not None and unchanged else now,
         observed_generation=subject.generation,
     )
+
+
+def platform_ready(shortcomings: Sequence[Obstacle] | None, subject: Subject, now: datetime) -> Condition | None:
+    """Whether the cluster has what the operator needs; the reason is the gravest shortcoming's, the message has all.
+
+    While the platform has not been looked at (None), the condition stays as it was.
+    """
+    if shortcomings is None:
+        return _before("PlatformReady", subject)
+    if not shortcomings:
+        verdict = Verdict("True", "AllFound", "The cluster has all that the operator needs of it")
+    else:
+        verdict = Verdict("False", shortcomings[0].reason, ". ".join(each.message for each in shortcomings))
+    return dated("PlatformReady", verdict, subject, now)
+
+
+def _before(kind: str, subject: Subject) -> Condition | None:
+    return next((each for each in subject.status.conditions if each.type == kind), None)
 
 
 def _starting(candidate: Revision, observation: Observation, waited: timedelta, within: timedelta) -> Verdict:

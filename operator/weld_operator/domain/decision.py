@@ -111,15 +111,17 @@ def _status(
 ) -> WeldModelStatus:
     serves = conditions.serving(revisions, observation)
     progresses = conditions.progressing(subject, revisions, observation, now)
-    verdicts = {"Serving": serves, "Progressing": progresses}
-    if observation.shortcomings is not None:
-        verdicts["PlatformReady"] = conditions.platform(observation.shortcomings)
+    dated = (
+        conditions.dated("Serving", serves, subject, now),
+        conditions.dated("Progressing", progresses, subject, now),
+        conditions.platform_ready(observation.shortcomings, subject, now),
+    )
     answering = stable(revisions)
     seen = None if answering is None else observation.revisions.get(answering.name)
     return WeldModelStatus(
         observed_generation=subject.generation,
         phase=conditions.phase_of(serves, progresses, revisions),
-        conditions=tuple(conditions.dated(kind, verdict, subject, now) for kind, verdict in verdicts.items()),
+        conditions=tuple(each for each in dated if each is not None),
         stable=None if answering is None else BundleReference(version=answering.version, digest=answering.digest),
         revisions=tuple(
             each.model_copy(update={"ready_replicas": observation.ready_replicas(each.name)}) for each in revisions

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from weld_api.names import DIGEST_ANNOTATION, VERSION_ANNOTATION
-from weld_operator.kinds import Object
+from weld_operator.kinds import Kind, Object
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,12 @@ class Obstacle:
 
     reason: str
     message: str
+
+
+def unknown(kind: Kind) -> Obstacle:
+    """The cluster does not know this kind; what to install for it is said in one place, the condition PlatformReady."""
+    message = f"The cluster does not know {kind.name}s; the condition PlatformReady says what it lacks"
+    return Obstacle("PlatformNotReady", message)
 
 
 @dataclass(frozen=True)

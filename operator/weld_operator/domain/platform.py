@@ -1,12 +1,12 @@
 """What the operator needs of a cluster beside its own resource, and what of it is missing or too old.
 
-Each check gives a finding or None. Nothing here keeps a revision from serving: what does is found in the revision
-itself. This says what to install.
+The platform has parts; each part has checks, of which each gives a shortcoming or None, and the first one counts.
+Nothing here keeps a revision from serving: what does is found in the revision itself. This says what to install.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,10 +14,16 @@ from weld_operator.domain.observation import Obstacle, condition
 from weld_operator.kinds import Kind, Object
 
 KSERVE_FLOOR = "0.16"
-"""The first KServe that takes `Standard` as the name of a deployment mode (kserve/kserve pull request 4608)."""
+"""The first KServe that takes `Standard` as the name of a deployment mode (kserve/kserve pull request 4608).
+
+An older one passes over that name, and runs the InferenceService in whatever mode is its default.
+"""
+
+GATEWAY_API_FLOOR = "1.0"
+"""The first Gateway API that serves HTTPRoutes in v1."""
 
 PROMETHEUS_FLOOR = (2, 24)
-"""Stores that speak Prometheus' HTTP API, and are not Prometheus, state this version or a later one."""
+"""The version that VictoriaMetrics states; before 2.14 Prometheus states none."""
 
 NEEDED_FIELDS = (
     *(
@@ -38,9 +44,12 @@ NEEDED_FIELDS = (
             "model.storageUri",
         )
     ),
-    "status.deploymentMode",
+    "status.servingRuntimeName",
 )
-"""Fields of an InferenceService that the operator writes, or by which it knows what KServe made of it."""
+"""Fields of an InferenceService that the operator writes, and one that came with KSERVE_FLOOR and not before.
+
+A published schema does not tell its KServe's version, nor which names of a deployment mode it takes.
+"""
 
 
 class GatewayName(NamedTuple):
@@ -55,9 +64,14 @@ class GatewayName(NamedTuple):
 
 @dataclass(frozen=True)
 class PrometheusObservation:
-    """What a Prometheus at `url` says of itself: its version, or why it says nothing (`fault`)."""
+    """What a Prometheus at `url` says of itself, or why it answers no queries (`fault`).
+
+    application: what other stores that speak Prometheus' HTTP API call themselves, such as Grafana Mimir
+    version: empty where it states none
+    """
 
     url: str
+    application: str = ""
     version: str = ""
     fault: str = ""
 
@@ -82,24 +96,15 @@ class PlatformObservation:
     prometheus: PrometheusObservation | None = None
 
 
-MISSING_KINDS = {
-    "InferenceService": Obstacle(
-        "KServeMissing",
-        f"The cluster does not know InferenceServices: KServe is not installed, {KSERVE_FLOOR} or later is needed",
-    ),
-    "HTTPRoute": Obstacle(
-        "GatewayApiMissing",
-        "The cluster does not know HTTPRoutes: the Gateway API is not installed, 1.0 or later is needed",
-    ),
-}
-"""By the name of the kind."""
-
 Check = Callable[[PlatformObservation], Obstacle | None]
 
 
 def kserve_is_missing(seen: PlatformObservation) -> Obstacle | None:
     """InferenceServices are unknown."""
-    return None if _serves(seen, "InferenceService") else MISSING_KINDS["InferenceService"]
+    if _serves(seen, "InferenceService"):
+        return None
+    message = f"The cluster does not know InferenceServices: install KServe, {KSERVE_FLOOR} or later"
+    return Obstacle("KServeMissing", message)
 
 
 def kserve_is_too_old(seen: PlatformObservation) -> Obstacle | None:
@@ -107,14 +112,16 @@ def kserve_is_too_old(seen: PlatformObservation) -> Obstacle | None:
     if not _serves(seen, "InferenceService") or not seen.missing_fields:
         return None
     fields = ", ".join(seen.missing_fields)
-    return Obstacle(
-        "KServeTooOld", f"KServe's InferenceService has no {fields}: it is too old, {KSERVE_FLOOR} or later is needed"
-    )
+    message = f"KServe is older than {KSERVE_FLOOR}, its InferenceService has no {fields}: upgrade KServe"
+    return Obstacle("KServeTooOld", message)
 
 
 def gateway_api_is_missing(seen: PlatformObservation) -> Obstacle | None:
     """HTTPRoutes are unknown, in every version."""
-    return None if _serves(seen, "HTTPRoute") or seen.gateway_api_versions else MISSING_KINDS["HTTPRoute"]
+    if _serves(seen, "HTTPRoute") or seen.gateway_api_versions:
+        return None
+    message = f"The cluster does not know HTTPRoutes: install the Gateway API, {GATEWAY_API_FLOOR} or later"
+    return Obstacle("GatewayApiMissing", message)
 
 
 def gateway_api_is_too_old(seen: PlatformObservation) -> Obstacle | None:
@@ -122,13 +129,15 @@ def gateway_api_is_too_old(seen: PlatformObservation) -> Obstacle | None:
     if _serves(seen, "HTTPRoute") or not seen.gateway_api_versions:
         return None
     versions = ", ".join(seen.gateway_api_versions)
-    message = f"The cluster knows the Gateway API in {versions}, but no HTTPRoutes in v1: 1.0 or later is needed"
-    return Obstacle("GatewayApiTooOld", message)
+    floor = f"upgrade the Gateway API to {GATEWAY_API_FLOOR} or later"
+    return Obstacle(
+        "GatewayApiTooOld", f"The cluster knows the Gateway API in {versions}, but no HTTPRoutes in v1: {floor}"
+    )
 
 
 def gateway_is_missing(seen: PlatformObservation) -> Obstacle | None:
     """The Gateway is not there, or cannot be seen."""
-    if not _serves(seen, "HTTPRoute") or seen.gateway is not None:
+    if seen.gateway is not None:
         return None
     if seen.gateway_fault:
         return Obstacle("GatewayUnreadable", f"Gateway {seen.gateway_name} cannot be read: {seen.gateway_fault}")
@@ -156,30 +165,52 @@ def prometheus_is_unreachable(seen: PlatformObservation) -> Obstacle | None:
 
 
 def prometheus_is_too_old(seen: PlatformObservation) -> Obstacle | None:
-    """The Prometheus that is asked for states an older version than the operator knows how to ask."""
+    """The Prometheus that is asked for states an older version than the operator knows how to ask, or none.
+
+    Other stores count their versions in their own way. Those that do not say who they are, such as Thanos, are known
+    by a version that begins with 0.
+    """
     store = seen.prometheus
-    if store is None or store.fault or _numbers(store.version) >= PROMETHEUS_FLOOR:
+    if store is None or store.fault or store.application not in ("", "Prometheus"):
+        return None
+    version = _numbers(store.version)
+    if version >= PROMETHEUS_FLOOR or version[:1] == (0,):
         return None
     floor = ".".join(map(str, PROMETHEUS_FLOOR))
-    message = f"Prometheus at {store.url} states version {store.version or 'none'}: {floor} or later is needed"
-    return Obstacle("PrometheusTooOld", message)
+    states = f"states version {store.version}" if store.version else "states no version"
+    return Obstacle("PrometheusTooOld", f"Prometheus at {store.url} {states}: upgrade it to {floor} or later")
 
 
-CHAIN: tuple[Check, ...] = (
-    kserve_is_missing,
-    kserve_is_too_old,
-    gateway_api_is_missing,
-    gateway_api_is_too_old,
-    gateway_is_missing,
-    gateway_is_not_programmed,
-    prometheus_is_unreachable,
-    prometheus_is_too_old,
-)
+PARTS: Mapping[str, tuple[Check, ...]] = {
+    "KServe": (kserve_is_missing, kserve_is_too_old),
+    "GatewayApi": (gateway_api_is_missing, gateway_api_is_too_old),
+    "Gateway": (gateway_is_missing, gateway_is_not_programmed),
+    "Prometheus": (prometheus_is_unreachable, prometheus_is_too_old),
+}
+"""The gravest first."""
+
+Findings = Mapping[str, Obstacle | None]
+"""By part: its shortcoming, or None where it is as needed. What nobody asks for, or cannot be seen yet, is left out."""
 
 
-def shortcomings(seen: PlatformObservation) -> tuple[Obstacle, ...]:
+def findings(seen: PlatformObservation) -> Findings:
+    """What is to be said of each part, the gravest first."""
+    return {
+        part: next((found for check in checks if (found := check(seen)) is not None), None)
+        for part, checks in PARTS.items()
+        if _can_be_judged(part, seen)
+    }
+
+
+def shortcomings(found: Findings) -> tuple[Obstacle, ...]:
     """All that is missing or too old, the gravest first."""
-    return tuple(found for check in CHAIN if (found := check(seen)) is not None)
+    return tuple(each for each in found.values() if each is not None)
+
+
+def _can_be_judged(part: str, seen: PlatformObservation) -> bool:
+    if part == "Gateway":
+        return _serves(seen, "HTTPRoute")
+    return part != "Prometheus" or seen.prometheus is not None
 
 
 def _serves(seen: PlatformObservation, name: str) -> bool:

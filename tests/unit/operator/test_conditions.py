@@ -21,9 +21,9 @@ from tests.unit.operator.cluster_objects import (
 )
 from weld_api.status import Condition, WeldModelStatus
 from weld_operator.domain.decision import Decision, decide
-from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
+from weld_operator.domain.observation import Observation, RevisionObservation, unknown
 from weld_operator.domain.subject import Subject
-from weld_operator.kinds import Object
+from weld_operator.kinds import INFERENCE_SERVICE, Object
 
 REFUSED = pod(containerStatuses=[container(state={"terminated": {"exitCode": 3, "message": "the bundle is bad"}})])
 
@@ -103,8 +103,8 @@ SAYINGS: dict[str, tuple[Subject, Observation, tuple[str, str, str]]] = {
     ),
     "something cannot be written": (
         A_STABLE,
-        replace(_observed(seen("a")), obstacles=(Obstacle("KServeMissing", "no KServe"),)),
-        ("UpdateFailed", "True AllReplicasReady", "False KServeMissing"),
+        replace(_observed(seen("a")), obstacles=(unknown(INFERENCE_SERVICE),)),
+        ("UpdateFailed", "True AllReplicasReady", "False PlatformNotReady"),
     ),
     "the spec cannot be honoured": (
         replace(A_STABLE, spec=None, fault="spec.model is required"),

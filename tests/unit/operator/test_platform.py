@@ -15,6 +15,7 @@ from weld_operator.domain.platform import (
     GatewayName,
     PlatformObservation,
     PrometheusObservation,
+    findings,
     shortcomings,
 )
 from weld_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, WATCHED_KINDS, Object
@@ -42,9 +43,9 @@ FALLING_SHORT: dict[str, tuple[PlatformObservation, str, str]] = {
         "0.16 or later",
     ),
     "an old KServe": (
-        replace(WHOLE, missing_fields=("status.deploymentMode",)),
+        replace(WHOLE, missing_fields=("status.servingRuntimeName",)),
         "KServeTooOld",
-        "no status.deploymentMode",
+        "no status.servingRuntimeName",
     ),
     "the Gateway API is not installed": (
         replace(WHOLE, served=WHOLE.served - {HTTP_ROUTE}, gateway_api_versions=(), gateway=None),
@@ -83,7 +84,12 @@ FALLING_SHORT: dict[str, tuple[PlatformObservation, str, str]] = {
         "PrometheusTooOld",
         "states version 2.9.1",
     ),
-    "a store of another kind": (
+    "a Prometheus that says nothing of itself": (
+        replace(WHOLE, prometheus=PrometheusObservation(STORE)),
+        "PrometheusTooOld",
+        "states no version: upgrade it to 2.24 or later",
+    ),
+    "a Prometheus of no release": (
         replace(WHOLE, prometheus=PrometheusObservation(STORE, version="main")),
         "PrometheusTooOld",
         "states version main",
@@ -93,19 +99,35 @@ FALLING_SHORT: dict[str, tuple[PlatformObservation, str, str]] = {
 
 @pytest.mark.parametrize(("observed", "reason", "words"), FALLING_SHORT.values(), ids=FALLING_SHORT.keys())
 def test_what_falls_short_is_named(observed: PlatformObservation, reason: str, words: str) -> None:
-    (found,) = shortcomings(observed)
+    (found,) = shortcomings(findings(observed))
     assert found.reason == reason
     assert words in found.message
 
 
 def test_nothing_is_said_against_a_platform_that_is_whole() -> None:
-    assert not shortcomings(WHOLE)
-    assert not shortcomings(replace(WHOLE, prometheus=PrometheusObservation(STORE, version="3.1.0")))
+    assert findings(WHOLE) == {"KServe": None, "GatewayApi": None, "Gateway": None}
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        PrometheusObservation(STORE, version="3.1.0"),
+        PrometheusObservation(STORE, version="v2.24.0"),
+        PrometheusObservation(STORE, "Prometheus", "2.53.1"),
+        PrometheusObservation(STORE, "Grafana Mimir", "2.14.0"),
+        PrometheusObservation(STORE, version="0.37.2"),
+    ],
+    ids=["Prometheus", "VictoriaMetrics", "Prometheus by name", "Mimir", "Thanos"],
+)
+def test_nothing_is_said_against_a_store_that_answers_queries(store: PrometheusObservation) -> None:
+    assert findings(replace(WHOLE, prometheus=store))["Prometheus"] is None
 
 
 def test_an_empty_cluster_is_told_of_kserve_and_the_gateway_api_at_once() -> None:
     empty = PlatformObservation(gateway_name=GATEWAY, served=frozenset({DEPLOYMENT}))
-    assert [each.reason for each in shortcomings(empty)] == ["KServeMissing", "GatewayApiMissing"]
+    found = findings(empty)
+    assert [each.reason for each in shortcomings(found)] == ["KServeMissing", "GatewayApiMissing"]
+    assert "Gateway" not in found, "nothing can be known of it"
 
 
 def test_the_fields_that_are_needed_are_those_that_are_written() -> None:
@@ -115,7 +137,7 @@ def test_the_fields_that_are_needed_are_those_that_are_written() -> None:
     predictor = dict(desired_objects(about, decision, target))[INFERENCE_SERVICE]["spec"]["predictor"]
     written = {f"spec.predictor.{name}" for name in predictor if name != "model"}
     written |= {f"spec.predictor.model.{name}" for name in predictor["model"]}
-    assert written | {"status.deploymentMode"} == set(NEEDED_FIELDS)
+    assert written | {"status.servingRuntimeName"} == set(NEEDED_FIELDS)
 
 
 def test_a_shortcoming_is_a_condition_of_its_own_and_does_not_stop_what_serves() -> None:
@@ -130,3 +152,6 @@ def test_a_shortcoming_is_a_condition_of_its_own_and_does_not_stop_what_serves()
     assert platform.message == "no Gateway. no Prometheus"
     healed = decide(about, replace(observed, shortcomings=()), URL, NOW).status.conditions[2]
     assert (healed.status, healed.reason) == ("True", "AllFound")
+    unseen = decide(replace(about, status=status), replace(observed, shortcomings=None), URL, NOW).status.conditions
+    assert unseen[2] == platform, "until the platform is looked at, the condition stays as it was"
+    assert len(decide(about, replace(observed, shortcomings=None), URL, NOW).status.conditions) == 2

@@ -300,7 +300,7 @@ async def test_a_missing_kserve_is_said_and_heals() -> None:
     plant.cluster.unserved = {INFERENCE_SERVICE}
     plant.ask("a")
     await plant.settle()
-    assert plant.condition("Progressing")["reason"] == "KServeMissing"
+    assert plant.condition("Progressing")["reason"] == "PlatformNotReady"
     plant.cluster.unserved = set()
     plant.clock.advance(10)
     await plant.settle()
@@ -312,7 +312,7 @@ async def test_a_missing_gateway_api_is_said_and_heals() -> None:
     plant = Plant()
     plant.cluster.unserved = {HTTP_ROUTE}
     await _until_a_serves(plant)
-    assert plant.condition("Progressing")["reason"] == "GatewayApiMissing"
+    assert plant.condition("Progressing")["reason"] == "PlatformNotReady"
     plant.cluster.unserved = set()
     await plant.settle()
     assert plant.routed() == [f"{revision_of('a')}-predictor"]
