@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+COMPILED := $(wildcard predictor/weld_predictor/scoring/*.[ch])
 RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy helm versitygw
 # Two processes: much of the time a test waits for a server.
 IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
@@ -12,7 +13,7 @@ IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(INSTALLED): .ci/constraints.txt pyproject.toml
+$(INSTALLED): .ci/constraints.txt pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weldserve needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'
 	@echo "Setting up $(VENV) (pinned and checked by hash; about a minute)"
 	@$(PYTHON) -m venv $(VENV)
@@ -68,4 +69,4 @@ lock: setup ## Choose new versions of all dependencies, with hashes
 clean: ## Remove all that the targets above made in this folder (the rig's tools stay in the user's cache)
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	@rm -rf *.egg-info operator/*.egg-info predictor/*.egg-info
+	@rm -rf *.egg-info operator/*.egg-info predictor/*.egg-info predictor/weld_predictor/scoring/*.so

@@ -67,12 +67,16 @@ class InferenceRoutes:
     ) -> None:
         """`version` and `metadata` of the model; `longest`: bytes of the longest body."""
         self._version = version
-        self._metadata = orjson.dumps(metadata)
+        self._metadata = metadata
         self._longest_body = longest
         self._data_plane = data_plane
         self._metrics = metrics
         self._life_cycle = life_cycle
         self._traces = traces
+
+    def add_properties(self, properties: dict[str, str]) -> None:
+        """Say more in the metadata: what is known once the bundle is loaded."""
+        self._metadata = {**self._metadata, "properties": {**self._metadata["properties"], **properties}}
 
     def register(self, app: FastAPI) -> None:
         for path in ("/v2/models/{model_name}", "/v2/models/{model_name}/versions/{model_version}"):
@@ -84,7 +88,7 @@ class InferenceRoutes:
 
     async def metadata(self, request: Request) -> Response:
         self._model(request)
-        return Response(self._metadata, media_type="application/json")
+        return Response(orjson.dumps(self._metadata), media_type="application/json")
 
     async def ready(self, request: Request) -> Response:
         if not await self._model(request).healthy():

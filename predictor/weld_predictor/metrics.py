@@ -166,6 +166,16 @@ class PredictorMetrics:
         info = Gauge("weldserve_bundle_info", "The bundle served.", (*LABELS, "sha256"), registry=self._registry)
         info.labels(**self._values, sha256=digest).set(1)
 
+    def scorer_is(self, name: str, reason: str) -> None:
+        """Say which implementation scores, and why."""
+        info = Gauge(
+            "weldserve_scorer_info",
+            "What scores, and why it does.",
+            (*LABELS, "scorer", "reason"),
+            registry=self._registry,
+        )
+        info.labels(**self._values, scorer=name, reason=reason).set(1)
+
     def stage(self, name: str, seconds: float) -> None:
         """One of `STAGES` took `seconds`, once."""
         self._stages[name].observe_one(seconds)

@@ -41,7 +41,8 @@ from weld_predictor.pass_thread import PassThread
 from weld_predictor.passes import Assessor, Passes
 from weld_predictor.reception import Reception
 from weld_predictor.rest_server import PredictorRestServer
-from weld_predictor.scoring import Scorer, load_scorer
+from weld_predictor.scoring.choice import load_scorer
+from weld_predictor.scoring.scorer import Scorer
 from weld_predictor.tracing import Traces
 
 _log = logging.getLogger(__name__)
@@ -101,14 +102,14 @@ class PredictorServer(ModelServer):
             settings.digest,
             {"readings_in_a_request": settings.queue_readings, "bytes_in_a_request": longest},
         )
-        routes = InferenceRoutes(
+        self._routes = InferenceRoutes(
             card.version, metadata, longest, self.dataplane, self._metrics, self._life_cycle, traces
         )
         paths = inference_paths(settings.model_name, card.version)
         self._rest_server = PredictorRestServer(
             self.dataplane,
             self.model_repository_extension,
-            routes,
+            self._routes,
             Front(reception, self._life_cycle, self._metrics, traces, paths, longest),
             self._life_cycle,
             finish_within=_seconds(settings.finish_within),
@@ -137,11 +138,13 @@ class PredictorServer(ModelServer):
         serving.add_done_callback(lambda _: self._life_cycle.end())
         try:
             _log.info("listening", extra={"address": address, "port": port, **await self._start_grpc()})
-            self._scorer = await self._thread.prepare(lambda: load_scorer(self._settings))
+            scorer = await self._thread.prepare(lambda: load_scorer(self._settings))
+            self._score_with(scorer)
             self._life_cycle.serve()
             if self._life_cycle.is_ready:
                 self._metrics.bundle_is_served(self._settings.digest)
-                _log.info("ready", extra={"sha256": self._settings.digest})
+                chosen = {"scorer": scorer.name, "scorer_reason": scorer.reason}
+                _log.info("ready", extra={"sha256": self._settings.digest, **chosen})
             await self._life_cycle.until_drained()
         finally:
             self._rest_server.close()
@@ -149,11 +152,16 @@ class PredictorServer(ModelServer):
             self._extraction.close()
             self._thread.close()
 
+    def _score_with(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._metrics.scorer_is(scorer.name, scorer.reason)
+        self._routes.add_properties({"scorer": scorer.name, "scorer_reason": scorer.reason})
+
     def _risk(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `Scorer.risk`. Raises RuntimeError before the bundle is loaded."""
+        """As `Scorer.risk`, in the precision of the answer. Raises RuntimeError before the bundle is loaded."""
         if self._scorer is None:
             raise RuntimeError("nothing can be scored before the bundle is loaded")
-        return self._scorer.risk(features)
+        return self._scorer.risk(features).astype(np.float32)
 
     async def _start_grpc(self) -> dict[str, int]:
         """What to say of it in the log. Raises AddressError."""
