@@ -17,16 +17,15 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client import Configuration
 
+from tests.integration.operator_rights import ACCOUNT, HOME, USER, operator_rights
 from tests.sandbox.apply import apply_documents, install_manifests
 from tests.sandbox.audit import audit_events
 from tests.sandbox.control_plane import ControlPlane
 from tests.sandbox.credentials import service_account_kubeconfig
-from tests.sandbox.helm import Helm
 from tests.sandbox.kube_api import KubeApi, Object, path_of
 from tests.sandbox.process import Process, free_port
-from tests.sandbox.rig import GATEWAY, country_values
+from tests.sandbox.rig import GATEWAY
 from tests.sandbox.schemas import install_schemas
-from tests.sandbox.tools import ensure
 from tests.sandbox.waiting import wait_for
 from tests.unit.operator.cluster_objects import revision_of, spec_of, weld_model
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
@@ -34,9 +33,6 @@ from weld_operator.kinds import POD_DISRUPTION_BUDGET
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "plant-a"
-HOME = "weldserve-system"
-ACCOUNT = "weldserve-operator"
-USER = f"system:serviceaccount:{HOME}:{ACCOUNT}"
 
 WELD_MODELS = ("weldserve.io/v1alpha1", "weldmodels", NAMESPACE)
 SERVICES = ("serving.kserve.io/v1beta1", "inferenceservices", NAMESPACE)
@@ -44,8 +40,6 @@ ROUTES = ("gateway.networking.k8s.io/v1", "httproutes", NAMESPACE)
 BUDGETS = ("policy/v1", "poddisruptionbudgets", NAMESPACE)
 DEPLOYMENTS = ("apps/v1", "deployments", NAMESPACE)
 LEASES = ("coordination.k8s.io/v1", "leases", HOME)
-
-RIGHTS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 NOTICED_WITHIN_SECONDS = 10
 INSTALLED_WITHIN_SECONDS = 60
@@ -159,7 +153,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
         await apply_documents(
             api, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
         )
-        await apply_documents(api, await _rights(folder))
+        await apply_documents(api, await operator_rights(folder, NAMESPACE))
         await service_account_kubeconfig(api, HOME, ACCOUNT, folder / "operator.kubeconfig")
         site = Site(plane, api, folder)
         try:
@@ -168,14 +162,6 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
             yield site
         finally:
             await asyncio.gather(*(operator.stop() for operator in site.operators.values()))
-
-
-async def _rights(folder: Path) -> list[Object]:
-    """Of all that the chart makes, what the operator may do; its Pods are played by processes of this test."""
-    program = (await asyncio.to_thread(ensure, ["helm"]))["helm"]
-    helm = Helm(program, folder / "helm")
-    documents = await helm.template("weldserve", "weldserve", HOME, country_values("br", NAMESPACE))
-    return [document for document in documents if document["kind"] in RIGHTS]
 
 
 def _condition(body: Object, kind: str) -> Object:

@@ -1,0 +1,25 @@
+"""What the chart lets the operator do, and nothing else of the chart."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.sandbox.helm import Helm
+from tests.sandbox.kube_api import Object
+from tests.sandbox.rig import country_values
+from tests.sandbox.tools import ensure
+
+HOME = "weldserve-system"
+ACCOUNT = "weldserve-operator"
+USER = f"system:serviceaccount:{HOME}:{ACCOUNT}"
+
+_KINDS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+
+
+async def operator_rights(folder: Path, *namespaces: str) -> list[Object]:
+    """The operator's ServiceAccount, Roles and RoleBindings for a country of these namespaces."""
+    program = (await asyncio.to_thread(ensure, ["helm"]))["helm"]
+    helm = Helm(program, folder / "helm")
+    documents = await helm.template("weldserve", "weldserve", HOME, country_values("br", *namespaces))
+    return [document for document in documents if document["kind"] in _KINDS]
