@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPILED := $(wildcard predictor/weld_predictor/scoring/*.[ch])
-RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy helm versitygw
+RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy helm versitygw kube-score
 # Two processes: much of the time a test waits for a server.
 IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help setup tools demo test test-minimal test-rest test-fast evaluate fuzz features check crd lock clean
+.PHONY: help setup tools demo test test-minimal test-rest test-fast test-images images audit evaluate fuzz features check crd lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,15 @@ test-rest: tools ## Count what the operator writes in five minutes at rest
 
 test-fast: setup ## Run the tests that need no cluster
 	@$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
+
+images: setup ## Build both images with buildah, podman or docker; IMAGES_FLAGS=--python-image=NAME
+	@$(BIN)/python .ci/images $(IMAGES_FLAGS)
+
+test-images: tools ## Build both images on a base made of Debian's packages, and run them (as root; buildah, mmdebstrap, runc)
+	@$(BIN)/pytest tests/images $(PYTEST_FLAGS)
+
+audit: setup ## Look for known vulnerabilities in the pinned packages (asks PyPI's advisory database)
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement .ci/constraints.txt
 
 evaluate: setup ## Train the reference bundles and hold them against the truth (about five minutes); EVALUATE_FLAGS=--seed=1
 	@test -f build/bundles/2.0.0/manifest.json || $(BIN)/weldserve bundle train-reference --out build/bundles

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,9 @@ def _run(image: Image, folder: Path, code: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_image_is_small(images: dict[str, Image], base: Image, name: str) -> None:
+def test_an_image_is_small(images: dict[str, Image], base: Image, name: str, say: Callable[[str], None]) -> None:
     size = (images[name].size() - base.size()) / MEBIBYTE
-    print(f"{name}: {size:.0f} MiB above a base of {base.size() / MEBIBYTE:.0f} MiB")
+    say(f"{name}: {size:.0f} MiB above a base of {base.size() / MEBIBYTE:.0f} MiB")
     assert size <= BOUNDS[name]
 
 

@@ -3,6 +3,7 @@
 import signal
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -51,7 +52,7 @@ def termination_log(tmp_path: Path) -> Path:
 
 
 def test_the_predictor_answers_and_ends_within_its_grace_period(
-    predictor: Image, bundle: tuple[Path, str], tmp_path: Path, termination_log: Path
+    predictor: Image, bundle: tuple[Path, str], tmp_path: Path, termination_log: Path, say: Callable[[str], None]
 ) -> None:
     folder, digest = bundle
     http_port, grpc_port = free_port(), free_port()
@@ -72,7 +73,7 @@ def test_the_predictor_answers_and_ends_within_its_grace_period(
         started = time.monotonic()
         container.signal(signal.SIGTERM)
         assert container.wait(GRACE_SECONDS) == 0, container.said
-        print(f"predictor: ended {time.monotonic() - started:.1f} s after SIGTERM")
+        say(f"predictor: ended {time.monotonic() - started:.1f} s after SIGTERM")
     assert "Traceback" not in container.said
 
 

@@ -63,6 +63,7 @@ def _kubernetes(name: str, minutes: float, version_arguments: tuple[str, ...] = 
 _ETCD = "go.etcd.io/etcd/server/v3"
 _CADDY = "github.com/caddyserver/caddy/v2"
 _HELM = "helm.sh/helm/v4"
+_KUBE_SCORE = "github.com/zegl/kube-score"
 _VERSITYGW = "github.com/versity/versitygw"
 
 TOOLS = {
@@ -75,6 +76,7 @@ TOOLS = {
         _kubernetes("kubectl", 0.5, ("version", "--client")),
         Tool("caddy", "caddy", f"{_CADDY}/cmd/caddy", _CADDY, ("version",), 1.5, f"{_CADDY}.CustomVersion"),
         Tool("helm", "helm", f"{_HELM}/cmd/helm", _HELM, ("version",), 2, f"{_HELM}/internal/version.version"),
+        Tool("kube-score", "kube-score", f"{_KUBE_SCORE}/cmd/kube-score", _KUBE_SCORE, ("version",), 1, "main.version"),
         Tool("versitygw", "versitygw", f"{_VERSITYGW}/cmd/versitygw", _VERSITYGW, ("--version",), 1.5, "main.Version"),
     )
 }
