@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,30 @@ def test_the_inference_service_states_everything() -> None:
     assert told.digest == "a" * 64
     assert (told.version, told.asset_kind, told.site) == ("10.0.0", "PipelineWeld", "north-line")
     assert (told.tick, told.max_readings) == ("100ms", 16_384)
+
+
+@pytest.mark.parametrize(
+    ("of_the_model", "of_the_installation", "account"),
+    [
+        (None, None, None),
+        (None, "weldserve-predictor", "weldserve-predictor"),
+        ("brazil-reader", "weldserve-predictor", "brazil-reader"),
+        ("brazil-reader", None, "brazil-reader"),
+    ],
+)
+def test_the_pods_run_under_the_model_s_account_or_the_installation_s(
+    of_the_model: str | None, of_the_installation: str | None, account: str | None
+) -> None:
+    body = weld_model()
+    body["metadata"]["resourceVersion"] = "1"
+    if of_the_model is not None:
+        body["spec"]["model"]["serviceAccountName"] = of_the_model
+    about = subject_of(body)
+    decision = decide(about, Observation(), URL, NOW)
+    target = replace(TARGET, predictor_service_account=of_the_installation)
+    predictor = dict(desired_objects(about, decision, target))[INFERENCE_SERVICE]["spec"]["predictor"]
+    assert predictor.get("serviceAccountName") == account
+    assert ("serviceAccountName" in predictor) == (account is not None), "an upgrade must not touch other Pods"
 
 
 def test_a_predictor_has_time_to_drain_before_it_is_killed() -> None:

@@ -1,0 +1,88 @@
+"""Wherever the operator is interrupted, the next one goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.unit.operator.cluster_objects import revision_of
+from tests.unit.operator.in_memory_cluster import CrashError
+from tests.unit.operator.plant import Plant
+from weld_operator.kinds import EVENT, INFERENCE_SERVICE, WELD_MODEL
+
+
+async def _a_whole_switch(plant: Plant, crash_at: int | None = None, *, crash_late: bool = False) -> None:
+    """From nothing to `a`, to `b`, to `b` alone; at one write the operator is killed, and another one starts."""
+    cluster = plant.cluster
+    cluster.crash_at, cluster.crash_late = crash_at, crash_late
+
+    async def settle() -> None:
+        try:
+            await plant.settle()
+        except CrashError:
+            cluster.crash_at = None
+            plant.clock.advance(7)
+            plant.restart()
+            await plant.settle()
+
+    plant.ask("a")
+    await settle()
+    plant.serve("a")
+    await settle()
+    plant.ask("b")
+    await settle()
+    plant.serve("b")
+    await settle()
+    plant.clock.advance(120)
+    await settle()
+
+
+def _essence(plant: Plant) -> dict[str, Any]:
+    """Everything but what a clock or a counter gave."""
+    essence: dict[str, Any] = {}
+    for (kind, _, name), body in sorted(plant.cluster.objects.items(), key=lambda item: item[0][1:]):
+        if kind == EVENT:
+            continue
+        about = body["metadata"]
+        essence[f"{kind} {name}"] = (body.get("spec"), about.get("labels"), about.get("ownerReferences"))
+    status = copy.deepcopy(plant.status)
+    for entry in status["conditions"]:
+        del entry["lastTransitionTime"]
+    for revision in status["revisions"]:
+        del revision["since"], revision["askedAt"]
+    return {**essence, "status": status}
+
+
+def _stories(plant: Plant) -> list[tuple[str, str]]:
+    events = [body for (kind, _, _), body in plant.cluster.objects.items() if kind == EVENT]
+    return sorted((event["reason"], event["message"]) for event in events)
+
+
+@pytest.mark.parametrize("crash_late", [False, True], ids=["before", "after"])
+async def test_an_operator_killed_at_any_write_leaves_nothing_lost_or_doubled(crash_late: bool) -> None:
+    whole = Plant()
+    await _a_whole_switch(whole)
+    assert len(whole.cluster.writes) > 15
+    for crash_at in range(1, len(whole.cluster.writes) + 1):
+        plant = Plant()
+        await _a_whole_switch(plant, crash_at, crash_late=crash_late)
+        assert plant.cluster.crash_at is None, f"write {crash_at} was never reached"
+        assert _essence(plant) == _essence(whole), f"killed at write {crash_at}: {whole.cluster.writes[crash_at - 1]}"
+        assert _stories(plant) == _stories(whole), f"killed at write {crash_at}: {whole.cluster.writes[crash_at - 1]}"
+
+
+async def test_a_lost_status_is_found_again_from_what_exists(serving: Plant) -> None:
+    serving.ask("b")
+    await serving.settle()
+    serving.serve("b", available=0)
+    body = copy.deepcopy(serving.body(WELD_MODEL, "north-line"))
+    del body["status"]
+    serving.cluster.put(WELD_MODEL, body)
+    serving.restart()
+    await serving.settle()
+    phases = {revision["name"]: revision["phase"] for revision in serving.status["revisions"]}
+    assert phases == {revision_of("a"): "Stable", revision_of("b"): "Pending"}
+    assert serving.names(INFERENCE_SERVICE) == [revision_of("a"), revision_of("b")]
+    assert serving.routed() == [f"{revision_of('a')}-predictor"]
