@@ -87,6 +87,14 @@ WRONG: dict[str, tuple[Callable[[Document], None], str]] = {
     ),
     "unknown mode": (changed("spec", "serving", "mode", to="Serverless"), "spec.serving.mode"),
     "site in capitals": (changed("spec", "asset", "site", to="North Line"), "spec.asset.site"),
+    "no name of a ServiceAccount": (
+        changed("spec", "model", "serviceAccountName", to="Reader"),
+        "spec.model.serviceAccountName",
+    ),
+    "too long a name of a ServiceAccount": (
+        changed("spec", "model", "serviceAccountName", to="a" * 254),
+        "spec.model.serviceAccountName",
+    ),
     "no spec": (changed("spec", to=None), "spec"),
 }
 
@@ -124,6 +132,17 @@ async def test_defaults_are_filled_in_by_the_api_server(control_plane: ControlPl
     assert spec["workload"] == {"readingsPerTick": 10, "tick": "100ms", "jitter": "20ms", "deadline": "100ms"}
     assert spec["serving"]["scaling"] == {"minReplicas": 2, "maxReplicas": 4, "target": {"cpuUtilization": 70}}
     assert spec["model"]["resources"]["requests"] == {"cpu": "500m", "memory": "512Mi"}
+
+
+async def test_a_service_account_may_be_named_and_none_is_filled_in(control_plane: ControlPlane) -> None:
+    document = weld_model("account")
+    code, output = await kubectl_apply(control_plane, document, "-o", "json")
+    assert code == 0, output
+    assert "serviceAccountName" not in json.loads(output)["spec"]["model"]
+    document["spec"]["model"]["serviceAccountName"] = "br.s3-reader"
+    code, output = await kubectl_apply(control_plane, document, "-o", "json")
+    assert code == 0, output
+    assert json.loads(output)["spec"]["model"]["serviceAccountName"] == "br.s3-reader"
 
 
 async def test_a_partial_block_keeps_the_other_defaults(control_plane: ControlPlane) -> None:
