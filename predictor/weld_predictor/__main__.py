@@ -12,7 +12,7 @@ from weld_api.predictor_settings import PredictorSettings
 from weld_bundle.errors import BundleError
 from weld_predictor.admission import admit
 from weld_predictor.intake.sensors import KnownSensors, SensorListError
-from weld_predictor.listening import AddressError, listen
+from weld_predictor.listening import AddressError, allow_connections, listen
 from weld_predictor.logs import configure_logging
 from weld_predictor.termination import say_why
 
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _serve(settings: PredictorSettings) -> None:
     card = admit(settings)
+    allow_connections()
     os.environ.setdefault(_OPENMP_THREADS, "1")
     # KServe and scikit-learn take seconds to import: a bundle that is refused does without.
     from weld_predictor.server import PredictorServer

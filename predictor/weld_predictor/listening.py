@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 
 BACKLOG = 2048
@@ -10,6 +11,12 @@ BACKLOG = 2048
 
 class AddressError(Exception):
     """The address cannot be listened on; the message is one sentence."""
+
+
+def allow_connections() -> None:
+    """Have as many files open as the system lets this process have, each connection being one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def listen(address: str, port: int) -> socket.socket:

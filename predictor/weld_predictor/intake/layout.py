@@ -6,6 +6,7 @@ same bytes each time. So it is read and checked once, and what it says is rememb
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -62,7 +63,7 @@ def _is_sound(tensor: WireTensor, place: slice | None) -> bool:
     if place is None:
         return False
     dtype = DTYPES.get(tensor.datatype)
-    return dtype is None or place.stop - place.start == dtype.itemsize * int(np.prod(tensor.shape))
+    return dtype is None or place.stop - place.start == dtype.itemsize * math.prod(tensor.shape)
 
 
 def read_columns(bodies: Sequence[tuple[Layout, bytes]], form: InputForm) -> Readings:
