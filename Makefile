@@ -33,7 +33,7 @@ test: tools ## Run all tests
 	@$(BIN)/pytest $(IN_TWO) $(PYTEST_FLAGS)
 
 test-minimal: tools ## Run the tests against KServe's definitions again, with those made from its SDK, as on a user's clone
-	@WELDSERVE_SANDBOX_SCHEMAS=minimal $(BIN)/pytest tests/contract tests/e2e/test_serving.py $(IN_TWO) $(PYTEST_FLAGS)
+	@WELDSERVE_SANDBOX_SCHEMAS=minimal $(BIN)/pytest tests/contract tests/e2e/test_any_cluster.py $(IN_TWO) $(PYTEST_FLAGS)
 
 test-rest: tools ## Count what the operator writes in five minutes at rest
 	@WELDSERVE_REST_SECONDS=300 $(BIN)/pytest tests/e2e/test_healing.py -k "at_rest" --timeout 900 $(PYTEST_FLAGS)

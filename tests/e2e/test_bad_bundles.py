@@ -16,7 +16,7 @@ from tests.sandbox.kube_api import Object
 from tests.sandbox.rig import Rig, is_true
 from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import INFERENCE_SERVICES, WeldModelInRig, bundle_folder
+from tests.sandbox.weld_models import INFERENCE_SERVICES, AppliedWeldModel, bundle_folder
 from weld_simulator.features import FEATURES
 
 Trained = dict[str, tuple[Path, str]]
@@ -25,8 +25,8 @@ NAMED_WITHIN_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-async def model(rig: Rig, trained: Trained) -> AsyncIterator[WeldModelInRig]:
-    model = WeldModelInRig(rig, "plant-a", "wary")
+async def model(rig: Rig, trained: Trained) -> AsyncIterator[AppliedWeldModel]:
+    model = AppliedWeldModel(rig, "plant-a", "wary")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
     yield model
@@ -81,7 +81,7 @@ BAD: dict[str, tuple[Callable[[Path], None] | None, dict[str, str], str]] = {
 @pytest.mark.parametrize(("spoil", "overrides", "words"), BAD.values(), ids=BAD.keys())
 async def test_a_bad_bundle_is_named_and_the_old_version_keeps_answering(
     rig: Rig,
-    model: WeldModelInRig,
+    model: AppliedWeldModel,
     trained: Trained,
     readings: Readings,
     spoil: Callable[[Path], None] | None,

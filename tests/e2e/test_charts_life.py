@@ -13,7 +13,7 @@ from tests.sandbox.kube_api import Object, path_of
 from tests.sandbox.rig import RELEASE_NAMESPACE, Rig
 from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import INFERENCE_SERVICES, PODS, WELD_MODELS, WeldModelInRig
+from tests.sandbox.weld_models import INFERENCE_SERVICES, PODS, WELD_MODELS, AppliedWeldModel
 
 Trained = dict[str, tuple[Path, str]]
 
@@ -29,7 +29,7 @@ class Life:
     def __init__(self, rig: Rig, readings: Readings) -> None:
         self.rig = rig
         self.release = Release(rig.helm, "weldserve-cl", "weldserve-cl")
-        self.model = WeldModelInRig(rig, NAMESPACE, "south")
+        self.model = AppliedWeldModel(rig, NAMESPACE, "south")
         few = replace(
             readings,
             features=readings.features[:, :SENSORS],

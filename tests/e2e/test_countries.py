@@ -13,7 +13,7 @@ from tests.sandbox.helm import CHARTS, Release
 from tests.sandbox.kube_api import Object
 from tests.sandbox.rig import GATEWAY, Rig, country_values
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import WELD_MODELS, WeldModelInRig, example
+from tests.sandbox.weld_models import WELD_MODELS, AppliedWeldModel, example
 
 Trained = dict[str, tuple[Path, str]]
 
@@ -45,8 +45,8 @@ class Country:
         return f"system:serviceaccount:{self.release.namespace}:{self.release.name}-operator"
 
     @property
-    def model(self) -> WeldModelInRig:
-        return WeldModelInRig(self.rig, self.namespace, "north")
+    def model(self) -> AppliedWeldModel:
+        return AppliedWeldModel(self.rig, self.namespace, "north")
 
     async def install(self) -> None:
         await self.rig.prepare_namespace(self.namespace)
@@ -109,7 +109,7 @@ async def test_a_model_where_no_country_is_stays_as_it_is(brazil: Country) -> No
     async with brazil.rig.api() as api:
         await apply_documents(api, [nowhere, model])
     await asyncio.sleep(LEFT_ALONE_SECONDS)
-    abandoned = WeldModelInRig(brazil.rig, "plant-nowhere", "north")
+    abandoned = AppliedWeldModel(brazil.rig, "plant-nowhere", "north")
     assert (await abandoned.body())["status"] == {}
     await abandoned.delete()
 
@@ -156,5 +156,5 @@ async def test_uninstalling_one_country_leaves_the_other_untouched(brazil: Count
     await norway.release.install(norway.values)
 
 
-async def _uids(model: WeldModelInRig) -> set[str]:
+async def _uids(model: AppliedWeldModel) -> set[str]:
     return {pod["metadata"]["uid"] for pod in await model.ready_pods()}

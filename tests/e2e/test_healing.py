@@ -14,7 +14,7 @@ from tests.sandbox.audit import audit_writes
 from tests.sandbox.kube_api import Object, path_of
 from tests.sandbox.rig import RELEASE, RELEASE_NAMESPACE, Rig, is_true
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import DISRUPTION_BUDGETS, HTTP_ROUTES, INFERENCE_SERVICES, WeldModelInRig
+from tests.sandbox.weld_models import DISRUPTION_BUDGETS, HTTP_ROUTES, INFERENCE_SERVICES, AppliedWeldModel
 
 Trained = dict[str, tuple[Path, str]]
 
@@ -24,15 +24,15 @@ OPERATOR_USER = f"system:serviceaccount:{RELEASE_NAMESPACE}:{RELEASE}-operator"
 
 
 @pytest.fixture(scope="module")
-async def model(rig: Rig, trained: Trained) -> AsyncIterator[WeldModelInRig]:
-    model = WeldModelInRig(rig, "plant-a", "healing")
+async def model(rig: Rig, trained: Trained) -> AsyncIterator[AppliedWeldModel]:
+    model = AppliedWeldModel(rig, "plant-a", "healing")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
     yield model
     await model.delete()
 
 
-async def test_a_deleted_inference_service_is_made_again(model: WeldModelInRig) -> None:
+async def test_a_deleted_inference_service_is_made_again(model: AppliedWeldModel) -> None:
     (before,) = await model.owned(INFERENCE_SERVICES)
     await model.remove(INFERENCE_SERVICES, before["metadata"]["name"])
 
@@ -45,13 +45,13 @@ async def test_a_deleted_inference_service_is_made_again(model: WeldModelInRig) 
     await model.until_stable("1.0.0")
 
 
-async def test_a_hand_edited_route_is_put_right(model: WeldModelInRig) -> None:
+async def test_a_hand_edited_route_is_put_right(model: AppliedWeldModel) -> None:
     (route,) = await model.owned(HTTP_ROUTES)
     edited = {
         "spec": {"hostnames": ["elsewhere.example"], "rules": [{"backendRefs": [{"name": "nobody", "port": 80}]}]}
     }
     path = path_of(*HTTP_ROUTES, "plant-a", route["metadata"]["name"])
-    async with model.rig.api() as api:
+    async with model.site.api() as api:
         await api.patch(path, edited)
         await wait_for(
             lambda: api.get(path),
@@ -61,18 +61,18 @@ async def test_a_hand_edited_route_is_put_right(model: WeldModelInRig) -> None:
         )
 
 
-async def test_a_deleted_route_is_made_again(model: WeldModelInRig) -> None:
+async def test_a_deleted_route_is_made_again(model: AppliedWeldModel) -> None:
     await _deleted_is_made_again(model, HTTP_ROUTES)
 
 
-async def test_a_deleted_disruption_budget_is_made_again(model: WeldModelInRig) -> None:
+async def test_a_deleted_disruption_budget_is_made_again(model: AppliedWeldModel) -> None:
     await _deleted_is_made_again(model, DISRUPTION_BUDGETS)
 
 
-async def test_an_edited_label_is_put_right(model: WeldModelInRig) -> None:
+async def test_an_edited_label_is_put_right(model: AppliedWeldModel) -> None:
     (budget,) = await model.owned(DISRUPTION_BUDGETS)
     path = path_of(*DISRUPTION_BUDGETS, "plant-a", budget["metadata"]["name"])
-    async with model.rig.api() as api:
+    async with model.site.api() as api:
         await api.patch(path, {"metadata": {"labels": {"weldserve.io/model": "stolen"}}})
         await wait_for(
             lambda: model.owned(DISRUPTION_BUDGETS), bool, seconds=HEALS_WITHIN_SECONDS, what="label as it was"
@@ -80,7 +80,7 @@ async def test_an_edited_label_is_put_right(model: WeldModelInRig) -> None:
 
 
 async def test_an_operator_that_is_killed_at_any_moment_leaves_nothing_half_done(
-    rig: Rig, model: WeldModelInRig, trained: Trained
+    rig: Rig, model: AppliedWeldModel, trained: Trained
 ) -> None:
     """Versions are switched to and fro while the operator is killed after ever other times."""
     moments = random.Random(7)
@@ -96,7 +96,7 @@ async def test_an_operator_that_is_killed_at_any_moment_leaves_nothing_half_done
         assert len(await model.owned(DISRUPTION_BUDGETS)) == 1
 
 
-async def test_what_was_deleted_while_the_api_server_restarted_comes_back(rig: Rig, model: WeldModelInRig) -> None:
+async def test_what_was_deleted_while_the_api_server_restarted_comes_back(rig: Rig, model: AppliedWeldModel) -> None:
     (budget,) = await model.owned(DISRUPTION_BUDGETS)
     before = await _starts(rig)
     await rig.plane.restart_api_server()
@@ -107,7 +107,7 @@ async def test_what_was_deleted_while_the_api_server_restarted_comes_back(rig: R
     assert await _starts(rig) == before
 
 
-async def test_at_rest_the_operator_writes_nothing_but_its_lease(rig: Rig, model: WeldModelInRig) -> None:
+async def test_at_rest_the_operator_writes_nothing_but_its_lease(rig: Rig, model: AppliedWeldModel) -> None:
     await model.until_stable("1.0.0", alone=True)
     await asyncio.sleep(15)  # what the tests before set in motion comes to rest
     since = datetime.now(UTC)
@@ -118,7 +118,7 @@ async def test_at_rest_the_operator_writes_nothing_but_its_lease(rig: Rig, model
     assert writes, "the audit log is read, and the Lease is renewed"
 
 
-async def test_healing_told_no_story_twice(rig: Rig, model: WeldModelInRig) -> None:
+async def test_healing_told_no_story_twice(rig: Rig, model: AppliedWeldModel) -> None:
     async with rig.api() as api:
         events = await api.list(path_of("v1", "events", "plant-a"))
     ours = [event for event in events if event["involvedObject"]["name"] == model.name]
@@ -128,7 +128,7 @@ async def test_healing_told_no_story_twice(rig: Rig, model: WeldModelInRig) -> N
     assert len(ours) < 60, "an event storm"
 
 
-async def _deleted_is_made_again(model: WeldModelInRig, resource: tuple[str, str]) -> None:
+async def _deleted_is_made_again(model: AppliedWeldModel, resource: tuple[str, str]) -> None:
     (before,) = await model.owned(resource)
     await model.remove(resource, before["metadata"]["name"])
     (after,) = await wait_for(

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.sandbox.rig import MACHINES, Rig
 from tests.sandbox.sensor_stream import Readings, SensorStream, Tally
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import WeldModelInRig
+from tests.sandbox.weld_models import AppliedWeldModel
 
 Trained = dict[str, tuple[Path, str]]
 
@@ -16,7 +16,7 @@ GATEWAYS = 20
 
 
 async def test_the_switch_to_the_next_version_loses_no_reading(rig: Rig, trained: Trained, readings: Readings) -> None:
-    model = WeldModelInRig(rig, "plant-a", "switched")
+    model = AppliedWeldModel(rig, "plant-a", "switched")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
     async with _streaming(rig, model, readings) as tally:
@@ -31,7 +31,7 @@ async def test_the_switch_to_the_next_version_loses_no_reading(rig: Rig, trained
 
 
 async def test_the_loss_of_a_machine_loses_no_reading(rig: Rig, trained: Trained, readings: Readings) -> None:
-    model = WeldModelInRig(rig, "plant-a", "bereft")
+    model = AppliedWeldModel(rig, "plant-a", "bereft")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
     async with _streaming(rig, model, readings) as tally:
@@ -51,7 +51,7 @@ async def test_the_loss_of_a_machine_loses_no_reading(rig: Rig, trained: Trained
 
 
 @asynccontextmanager
-async def _streaming(rig: Rig, model: WeldModelInRig, readings: Readings) -> AsyncIterator[Tally]:
+async def _streaming(rig: Rig, model: AppliedWeldModel, readings: Readings) -> AsyncIterator[Tally]:
     stream = SensorStream(rig.endpoint(model.namespace, model.name), readings, gateways=GATEWAYS)
     task = asyncio.create_task(stream.run())
     try:

@@ -10,7 +10,7 @@ from tests.sandbox.audit import audit_writes
 from tests.sandbox.kube_api import Object
 from tests.sandbox.rig import MACHINES, Rig, is_true
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import DISRUPTION_BUDGETS, INFERENCE_SERVICES, WeldModelInRig
+from tests.sandbox.weld_models import DISRUPTION_BUDGETS, INFERENCE_SERVICES, AppliedWeldModel
 
 Trained = dict[str, tuple[Path, str]]
 
@@ -35,7 +35,7 @@ async def leader(rig: Rig) -> AsyncIterator[Object]:
 async def test_the_second_operator_takes_over_when_the_leader_s_machine_is_lost(
     rig: Rig, trained: Trained, leader: Object
 ) -> None:
-    model = WeldModelInRig(rig, "plant-a", "led")
+    model = AppliedWeldModel(rig, "plant-a", "led")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
     operators = {pod["spec"]["nodeName"] for pod in await rig.operators()}

@@ -17,7 +17,7 @@ from tests.sandbox.object_store import BUCKET, ObjectStore
 from tests.sandbox.rig import Rig
 from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import WeldModelInRig
+from tests.sandbox.weld_models import AppliedWeldModel
 
 Trained = dict[str, tuple[Path, str]]
 
@@ -56,8 +56,8 @@ async def store(rig: Rig, trained: Trained) -> AsyncIterator[ObjectStore]:
 
 
 @asynccontextmanager
-async def applied(rig: Rig, name: str, digest: str, **model: object) -> AsyncIterator[WeldModelInRig]:
-    made = WeldModelInRig(rig, NAMESPACE, name)
+async def applied(rig: Rig, name: str, digest: str, **model: object) -> AsyncIterator[AppliedWeldModel]:
+    made = AppliedWeldModel(rig, NAMESPACE, name)
     await made.apply(VERSION, digest, **model)
     try:
         yield made
@@ -65,7 +65,7 @@ async def applied(rig: Rig, name: str, digest: str, **model: object) -> AsyncIte
         await made.delete()
 
 
-async def names_the_trouble(model: WeldModelInRig, *words: str) -> None:
+async def names_the_trouble(model: AppliedWeldModel, *words: str) -> None:
     await wait_for(
         lambda: model.condition("Progressing"),
         lambda entry: all(word in entry.get("message", "") for word in words),

@@ -116,6 +116,10 @@ class Rig:
     def endpoint(self, namespace: str, model: str) -> Endpoint:
         return Endpoint(f"http://{self.address}", f"{model}.{namespace}.{DOMAIN}", model)
 
+    def bundle_uri(self, version: str) -> str:
+        """Where the claim `bundles` keeps the bundle of a version."""
+        return f"pvc://{CLAIM}/weld-{version}"
+
     def country_values(self, country: str, *namespaces: str) -> Object:
         """The values of a country's chart in this rig; its namespaces must exist."""
         return country_values(country, *namespaces, gateway_address=f"http://{self.address}")

@@ -1,4 +1,4 @@
-"""What a user does with WeldModels in the rig: apply with kubectl, look at the status, wait for what it promises."""
+"""What a user does with WeldModels: apply with kubectl, look at the status, wait for what it promises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from tests.sandbox.kube_api import ApiError, Object, path_of
-from tests.sandbox.rig import MANIFESTS, Rig, is_true
+from tests.sandbox.rig import MANIFESTS, is_true
+from tests.sandbox.site import Site
 from tests.sandbox.waiting import wait_for
 
 WELD_MODELS = ("weldserve.io/v1alpha1", "weldmodels")
@@ -22,25 +23,30 @@ PODS = ("v1", "pods")
 SERVES_WITHIN_SECONDS = 120
 
 
-class WeldModelInRig:
-    """One WeldModel, by its name, in a namespace of the rig."""
+class AppliedWeldModel:
+    """One WeldModel, by its name, in a namespace of a site."""
 
-    def __init__(self, rig: Rig, namespace: str, name: str) -> None:
-        self.rig = rig
+    def __init__(self, site: Site, namespace: str, name: str) -> None:
+        self.site = site
         self.namespace = namespace
         self.name = name
 
     async def apply(self, version: str, digest: str, **model: object) -> None:
         """`kubectl apply` of the example, for the bundle of this version; `model` replaces fields of `spec.model`."""
         document = example(self.namespace, self.name)
-        document["spec"]["model"] |= {"version": version, "uri": bundle_uri(version), "sha256": digest, **model}
-        await self.rig.kubectl("apply", "-f", "-", document=document)
+        document["spec"]["model"] |= {
+            "version": version,
+            "uri": self.site.bundle_uri(version),
+            "sha256": digest,
+            **model,
+        }
+        await self.site.kubectl("apply", "-f", "-", document=document)
 
     async def delete(self) -> None:
-        await self.rig.kubectl("delete", "wm", self.name, "-n", self.namespace, "--wait=false")
+        await self.site.kubectl("delete", "wm", self.name, "-n", self.namespace, "--wait=false", "--ignore-not-found")
 
     async def body(self) -> Object:
-        output = await self.rig.kubectl("get", "wm", self.name, "-n", self.namespace, "-o", "json")
+        output = await self.site.kubectl("get", "wm", self.name, "-n", self.namespace, "-o", "json")
         body: Object = json.loads(output)
         body.setdefault("status", {})
         return body
@@ -64,7 +70,7 @@ class WeldModelInRig:
 
     async def owned(self, resource: tuple[str, str]) -> list[Object]:
         """Objects of a kind that carry the WeldModel's label."""
-        async with self.rig.api() as api:
+        async with self.site.api() as api:
             return await api.list(path_of(*resource, self.namespace), label_selector=f"weldserve.io/model={self.name}")
 
     async def ready_pods(self) -> list[Object]:
@@ -80,7 +86,7 @@ class WeldModelInRig:
 
     async def remove(self, resource: tuple[str, str], name: str) -> None:
         """Delete an object as a careless hand would; gone already is fine."""
-        async with self.rig.api() as api:
+        async with self.site.api() as api:
             try:
                 await api.delete(path_of(*resource, self.namespace, name))
             except ApiError as error:
@@ -93,10 +99,6 @@ def example(namespace: str, name: str) -> Object:
     document: dict[str, Any] = copy.deepcopy(yaml.safe_load((MANIFESTS / "examples" / "north-line.yaml").read_text()))
     document["metadata"] |= {"namespace": namespace, "name": name}
     return document
-
-
-def bundle_uri(version: str) -> str:
-    return f"pvc://bundles/weld-{version}"
 
 
 def bundle_folder(bundles: Path, version: str) -> Path:

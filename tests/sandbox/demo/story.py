@@ -9,7 +9,7 @@ from tests.sandbox.demo.preparation import Bundles
 from tests.sandbox.rig import Rig
 from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import WeldModelInRig
+from tests.sandbox.weld_models import AppliedWeldModel
 
 NAMESPACE = "plant-a"
 MODEL = "north-line"
@@ -25,7 +25,7 @@ class Story:
         self._rig = rig
         self._bundles = bundles
         self._view = view
-        self._model = WeldModelInRig(rig, NAMESPACE, MODEL)
+        self._model = AppliedWeldModel(rig, NAMESPACE, MODEL)
         self.stream = SensorStream(rig.endpoint(NAMESPACE, MODEL), readings, gateways=GATEWAYS)
 
     async def tell(self, stream_seconds: float) -> bool:

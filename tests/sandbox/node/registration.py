@@ -54,7 +54,7 @@ def node_object(node: NodeDescription, now: datetime) -> Object:
 
 def node_status(node: NodeDescription, now: datetime) -> Object:
     """The status of a node that is Ready and has room."""
-    room = {"cpu": node.cpu, "memory": node.memory, "pods": str(node.pods)}
+    room = {"cpu": node.cpu, "memory": node.memory, "ephemeral-storage": "100Gi", "pods": str(node.pods)}
     conditions = [_condition("Ready", "True", "KubeletReady", "the stand-in node runs Pods", now)]
     conditions += [_condition(kind, "False", f"KubeletHasNo{kind}", "", now) for kind in _PRESSURES]
     return {
