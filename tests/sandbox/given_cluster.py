@@ -89,6 +89,7 @@ class GivenCluster:
         command = [str(self._kubectl), f"--kubeconfig={given.kubeconfig}", "proxy", f"--port={self._port}"]
         self._proxy = Process("proxy", command, folder / "proxy.log", folder=folder)
         self._store = f"store-{secrets.token_hex(2)}"
+        self._store_address = ""
         self._namespaces: list[str] = []
         self._owns_definition = False
 
@@ -126,7 +127,7 @@ class GivenCluster:
         return Endpoint(self._given.gateway_address, f"{model}.{namespace}.{self._given.domain}", model)
 
     def bundle_uri(self, version: str) -> str:
-        return f"http://{self._store}.{self._store}.svc.cluster.local:{STORE_PORT}/weld-{version}.tar.gz"
+        return f"http://{self._store_address}/weld-{version}.tar.gz"
 
     def country_values(self, country: str, *namespaces: str) -> Object:
         gateway_namespace, _, gateway_name = self._given.gateway.partition("/")
@@ -190,6 +191,10 @@ class GivenCluster:
                 return is_true(await api.get(path_of("v1", "pods", self._store, self._store)), "Ready")
 
             await wait_for(ready, bool, seconds=180, what="store of bundles")
+            service = await api.get(path_of("v1", "services", self._store, self._store))
+        # By number: storage initializers are not made to wait for a name that is not known yet.
+        address = service["spec"]["clusterIP"]
+        self._store_address = f"[{address}]:{STORE_PORT}" if ":" in address else f"{address}:{STORE_PORT}"
 
     async def _leave(self) -> None:
         """Remove all that was made, whatever became of the tests."""
