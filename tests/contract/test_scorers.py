@@ -63,7 +63,8 @@ def check(scorer: Scorer, kind: str, features: NDArray[Any]) -> None:
             scorer.risk(features)
         return
     risk = scorer.risk(features)
-    assert (risk.dtype, risk.shape) == (np.float64, (len(features),))
+    assert risk.dtype == np.float64
+    assert risk.shape == (len(features),)
     if "regression" in kind:
         np.testing.assert_allclose(risk, expected, rtol=0, atol=TOLERANCE)
     else:
@@ -91,7 +92,7 @@ def test_missing_values_are_treated_as_the_estimator_treats_them(make: Make, kin
 def test_infinite_values_are_treated_as_the_estimator_treats_them(
     make: Make, kind: str, value: float, dtype: type
 ) -> None:
-    features = readings(70, seed=5, categories=kind in CATEGORIES).astype(dtype)
+    features: NDArray[Any] = readings(70, seed=5, categories=kind in CATEGORIES).astype(dtype)
     features[::7, 0] = value
     check(make(estimator(kind)), kind, features)
 

@@ -49,5 +49,5 @@ class Kernel:
         """Fill `risks` [N] for `readings` [N, F] of float32 or float64.
 
         False, and `risks` unfinished, when the estimator itself would refuse values that are missing or infinite.
-        Raises ValueError for another shape, TypeError for items of another type, BufferError for other layouts.
+        Raises ValueError for another shape or layout, TypeError for items of another type.
         """

@@ -21,8 +21,11 @@ _LOWEST = -127
 """Code of the lowest rank."""
 
 
-def make_kernel(native: ModuleType, form: Form) -> Any:
-    """A kernel of the compiled module. Raises ValueError for what it refuses."""
+def make_kernel(native: ModuleType, form: Form, most_leaves: int | None = None) -> Any:
+    """A kernel of the compiled module, which sweeps trees of up to `most_leaves` leaves: all that it can, if None.
+
+    Raises ValueError for what it refuses.
+    """
     frame = form.frame
     of_frame = (
         frame.features,
@@ -34,12 +37,15 @@ def make_kernel(native: ModuleType, form: Form) -> Any:
     link = getattr(native, form.link.name)
     if not isinstance(form, Ensemble):
         return native.Kernel(native.LINEAR, *of_frame, form.intercept, 1.0, link, form.coefficients)
-    kind, values, arrays = _arrays(native, form.trees, frame.features)
+    most_leaves = native.MOST_LEAVES if most_leaves is None else most_leaves
+    kind, values, arrays = _arrays(native, form.trees, frame.features, most_leaves)
     return native.Kernel(kind, *of_frame, form.start, form.divisor, link, values, **arrays)
 
 
-def _arrays(native: ModuleType, trees: Trees, features: int) -> tuple[int, Reals, dict[str, NDArray[Any]]]:
-    if trees.leaves().max() <= native.MOST_LEAVES:
+def _arrays(
+    native: ModuleType, trees: Trees, features: int, most_leaves: int
+) -> tuple[int, Reals, dict[str, NDArray[Any]]]:
+    if trees.leaves().max() <= most_leaves:
         values, arrays = sweep_layout(trees, features, native.MOST_LEAVES)
         if len(arrays["columns"]) <= native.MOST_COLUMNS:
             return native.SWEEP, values, arrays

@@ -103,11 +103,10 @@ def test_malformed_trees_are_refused(changes: dict[str, Any], sentence: str) -> 
         trees(**changes).check(2)
 
 
-def test_a_walk_and_a_sweep_of_the_same_trees_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_walk_and_a_sweep_of_the_same_trees_agree() -> None:
     form = ensemble("forest of small trees")
     features = np.random.default_rng(0).normal(size=(100, form.frame.features))
     swept, walked = np.empty(100), np.empty(100)
     make_kernel(_native, form).score(features, swept)
-    monkeypatch.setattr(_native, "MOST_LEAVES", 1)
-    make_kernel(_native, form).score(features, walked)
+    make_kernel(_native, form, most_leaves=0).score(features, walked)
     np.testing.assert_array_equal(swept, walked)
