@@ -49,7 +49,8 @@ async def test_the_api_server_takes_it_as_it_stands(control_plane: ControlPlane,
 @pytest.mark.parametrize("file", FILES)
 def test_the_operator_honours_it(file: str) -> None:
     (model,) = [document for document in _documents(file) if document["kind"] == "WeldModel"]
-    parse_weld_model(model)
+    given = {"uid": "of-the-api-server", "generation": 1}
+    parse_weld_model({**model, "metadata": {**model["metadata"], **given}})
 
 
 @pytest.mark.parametrize("file", FILES)
