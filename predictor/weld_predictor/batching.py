@@ -91,6 +91,11 @@ class MicroBatcher:
     """A pass that takes no longer is made in the event loop itself: a thread would cost as much, and nothing that
     waits meanwhile would notice."""
 
+    STALE_SECONDS = 0.1
+    """After so long without a pass a deadline is given a try: what is reckoned may have been true of another time."""
+    LONG_TURN_SECONDS = 0.005
+    """A turn of the loop, in which clients are heard one after the other, is interrupted by a pass after so long."""
+
     def __init__(
         self,
         perform: Perform,
@@ -112,14 +117,19 @@ class MicroBatcher:
         self._waiting = 0
         self._busy = False
         """Whether a pass is about to start, awaited or under way."""
-        self._gathering: asyncio.TimerHandle | None = None
+        self._starting: asyncio.Handle | None = None
+        """What will start the next pass, where it is not awaiting the end of another."""
         self._pass_readings = 0
-        self._pass_started = 0.0
+        self._pass_started = self._pass_ended = 0.0
 
     @property
     def waiting(self) -> int:
         """Readings that wait, without those of the pass under way."""
         return self._waiting
+
+    def rehearse(self, readings: int, seconds: float) -> None:
+        """A pass of `readings` was made for practice, and took `seconds`."""
+        self._pace.learn(readings, seconds)
 
     def submit(self, request: Request) -> None:
         """Queue `request` with its `readings_count`, N >= 1.
@@ -143,9 +153,9 @@ class MicroBatcher:
         if not self._busy:
             # The first pass starts in the next turn of the loop, together with all that came in this one.
             self._busy = True
-            asyncio.get_running_loop().call_soon(self._start_pass)
-        elif self._gathering is not None and self._waiting >= self._max_readings:
-            self._stop_gathering()
+            self._starting = asyncio.get_running_loop().call_soon(self._start_pass)
+        elif self._starting is not None and self._should_start(request.came):
+            self._starting.cancel()
             self._start_pass()
 
     def withdraw(self, request: Request) -> None:
@@ -160,14 +170,13 @@ class MicroBatcher:
         needed = self._pace.seconds(ahead)
         if self._pass_readings:
             needed += max(self._pass_started + self._pace.seconds(self._pass_readings) - now, 0)
+        if not self._busy and now - self._pass_ended > self.STALE_SECONDS:
+            needed = 0.0
         if now + needed > request.due:
-            raise TooLateError(
-                f"{max(request.due - now, 0) * 1000:.0f} ms are left of the request's time, "
-                f"but an answer takes {needed * 1000:.0f} ms or more at present"
-            )
+            raise _too_late(request.due - now, needed)
 
     def _start_pass(self) -> None:
-        self._gathering = None
+        self._starting = None
         parts, late = self._next_parts()
         if parts:
             self._busy = True
@@ -180,7 +189,8 @@ class MicroBatcher:
             request.fail(error)
 
     def _end_pass(self, failed: Iterable[Request], deliver: Callable[[], None]) -> None:
-        self._pace.learn(self._pass_readings, self._clock() - self._pass_started)
+        self._pass_ended = self._clock()
+        self._pace.learn(self._pass_readings, self._pass_ended - self._pass_started)
         self._pass_readings = 0
         for request in failed:
             self.withdraw(request)
@@ -202,14 +212,15 @@ class MicroBatcher:
         loop = asyncio.get_running_loop()
         left = self._turns[0].waiting[0].came + self._max_delay - self._clock()
         if left <= 0 or self._waiting >= self._max_readings:
-            loop.call_soon(self._start_pass)
+            self._starting = loop.call_soon(self._start_pass)
         else:
-            self._gathering = loop.call_later(left, self._start_pass)
+            self._starting = loop.call_later(left, self._start_pass)
 
-    def _stop_gathering(self) -> None:
-        if self._gathering is not None:
-            self._gathering.cancel()
-            self._gathering = None
+    def _should_start(self, now: float) -> bool:
+        """Whether the next pass should not wait: it would be full, or clients without end have the loop's attention."""
+        if isinstance(self._starting, asyncio.TimerHandle) and self._waiting >= self._max_readings:
+            return True
+        return now - self._turns[0].waiting[0].came > max(self._max_delay, self.LONG_TURN_SECONDS)
 
     def _is_quick(self, readings: int) -> bool:
         return self._pace.is_known and self._pace.seconds(readings) <= self.QUICK_SECONDS
@@ -227,7 +238,7 @@ class MicroBatcher:
             if left > room and parts:
                 break
             turns.popleft()
-            if left and request.due != NO_DEADLINE and (error := self._too_late(request, left)):
+            if left and request.due != NO_DEADLINE and (error := self._too_late(request, left if parts else 0)):
                 late.append((request, error))
                 request.taken = request.readings_count
                 self._waiting -= left
@@ -244,9 +255,15 @@ class MicroBatcher:
                 request.taken = stop
         return parts, late
 
-    def _too_late(self, request: Request, left: int) -> TooLateError | None:
-        try:
-            self._check_deadline(request, left)
-        except TooLateError as error:
-            return error
-        return None
+    def _too_late(self, request: Request, readings: int) -> TooLateError | None:
+        """What is first of all is scored for as long as there is any time left; `readings` is 0 then."""
+        needed = self._pace.seconds(readings) if readings else 0.0
+        left = request.due - self._clock()
+        return None if left > needed else _too_late(left, needed)
+
+
+def _too_late(left: float, needed: float) -> TooLateError:
+    return TooLateError(
+        f"{max(left, 0) * 1000:.0f} ms are left of the request's time, "
+        f"but an answer takes {needed * 1000:.0f} ms or more at present"
+    )

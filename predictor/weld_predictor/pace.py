@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _WEIGHT = 0.05
 """Of the latest pass: about twenty passes count."""
+_MOST_SURPRISE, _LEAST_SURPRISE = 4.0, 0.001
+"""A pass counts for no more than so many times what was expected and so many seconds: it may have been held up."""
 
 
 class Pace:
@@ -27,6 +29,7 @@ class Pace:
         if not self.is_known:
             self._mean_readings, self._mean_seconds = float(readings), seconds
             return
+        seconds = min(seconds, _MOST_SURPRISE * self.seconds(readings) + _LEAST_SURPRISE)
         more_readings = readings - self._mean_readings
         more_seconds = seconds - self._mean_seconds
         self._mean_readings += _WEIGHT * more_readings

@@ -13,6 +13,7 @@ import gc
 import logging
 import signal
 import time
+from functools import partial
 from socket import socket
 
 import numpy as np
@@ -72,6 +73,7 @@ class PredictorServer(ModelServer):
         self._thread = PassThread()
         self._extraction = FeatureThread(settings.queue_readings)
         form = InputForm.of(card)
+        self._columns = form.columns
         bounds = Bounds.of(card, parse_duration(settings.deadline), parse_duration(settings.jitter), sensors)
         passes = Passes(
             form,
@@ -83,7 +85,7 @@ class PredictorServer(ModelServer):
             deadline=_seconds(settings.deadline),
             wall_clock=_wall_clock,
         )
-        batcher = MicroBatcher(
+        self._batcher = batcher = MicroBatcher(
             passes.perform,
             max_readings=settings.max_readings,
             max_delay=_seconds(settings.max_delay),
@@ -141,6 +143,7 @@ class PredictorServer(ModelServer):
             _log.info("listening", extra={"address": address, "port": port, **await self._start_grpc()})
             scorer = await self._thread.prepare(lambda: load_scorer(self._settings))
             self._score_with(scorer)
+            await self._rehearse()
             _keep_for_life()
             self._life_cycle.serve()
             if self._life_cycle.is_ready:
@@ -158,6 +161,14 @@ class PredictorServer(ModelServer):
         self._scorer = scorer
         self._metrics.scorer_is(scorer.name, scorer.reason)
         self._routes.add_properties({"scorer": scorer.name, "scorer_reason": scorer.reason})
+
+    async def _rehearse(self) -> None:
+        """Make passes for practice, so that what they take is known before the first request comes."""
+        for readings in (1, self._settings.max_readings):
+            features = np.zeros((readings, self._columns), np.float32)
+            started = time.perf_counter()
+            await self._thread.prepare(partial(self._risk, features))
+            self._batcher.rehearse(readings, time.perf_counter() - started)
 
     def _risk(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """As `Scorer.risk`, in the precision of the answer. Raises RuntimeError before the bundle is loaded."""

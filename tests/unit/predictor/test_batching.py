@@ -295,6 +295,36 @@ async def test_a_request_whose_deadline_passes_in_the_queue_is_not_scored() -> N
 
 
 @at_time
+async def test_after_a_rest_a_deadline_is_given_a_try() -> None:
+    given = bench(max_delay=0)
+    given.batcher.rehearse(1, 10.0)
+    assert (await given.ask(1, within=0.02, after=1))[0] == [2]
+    with pytest.raises(TooLateError):
+        await given.ask(2, within=0.02)
+
+
+@at_time
+async def test_what_was_rehearsed_is_known() -> None:
+    given = bench(seconds=0.0001)
+    given.batcher.rehearse(1, 0.0001)
+    given.batcher.rehearse(100, 0.1)
+    await together(given.ask(1), given.ask(2, after=0.01))
+    await given.ask(*range(100), after=0.02)
+    assert given.estimator.quick == [True, True, False]
+
+
+@at_time
+async def test_in_a_long_turn_of_the_loop_a_pass_starts_within_it() -> None:
+    given = bench()
+    requests = [Asked([value], Client(), math.inf) for value in (1.0, 2.0, 3.0)]
+    requests[0].came -= 0.001 + given.batcher.LONG_TURN_SECONDS
+    for request in requests:
+        given.batcher.submit(request)
+    assert given.estimator.passes == [[1, 2]]
+    assert [await request.answer for request in requests] == [[2], [4], [6]]
+
+
+@at_time
 async def test_passes_that_are_quick_are_made_without_a_thread() -> None:
     given = bench(seconds=0.0001)
     for value in range(3):

@@ -36,3 +36,9 @@ def test_start_and_time_of_each_reading_are_told_apart(readings: int) -> None:
 def test_a_slower_scorer_is_noticed() -> None:
     pace = learnt(0, 2e-6, passes=200, pace=learnt(0, 1e-6))
     assert pace.seconds(3000) == pytest.approx(0.006, rel=0.15)
+
+
+def test_a_pass_that_was_held_up_is_not_believed() -> None:
+    pace = learnt(0, 1e-6)
+    pace.learn(3000, 10.0)
+    assert pace.seconds(3000) == pytest.approx(0.003, rel=0.3)
