@@ -18,6 +18,9 @@ SENSOR = "weldserve-try"
 _FILLING = 0.5
 """The value of every feature: a reading that exists nowhere; the answer counts, not what it says."""
 
+_straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Predictors are reached without the proxy that the environment names for the world outside."""
+
 
 @dataclass(frozen=True)
 class ScoredReading:
@@ -45,16 +48,21 @@ def score_one_reading(address: str, model: str, host: str | None = None) -> Scor
     """
     path = f"{address.rstrip('/')}/v2/models/{model}"
     metadata = _call(path, host)
+    try:
+        tensors = [_tensor(spec) for spec in metadata["inputs"]]
+    except (KeyError, TypeError) as error:
+        raise CommandError(f"{path} does not say which inputs the model has: {metadata}") from error
     started = time.perf_counter()
-    answer = _call(f"{path}/infer", host, {"inputs": [_tensor(spec) for spec in metadata["inputs"]]})
+    answer = _call(f"{path}/infer", host, {"inputs": tensors})
     took = (time.perf_counter() - started) * 1000.0
     try:
         values = {output["name"]: output["data"][0] for output in answer["outputs"]}
-        scored = ScoredReading(answer["model_version"], values["risk"], values["decision"], values["flags"], took)
-    except (KeyError, IndexError, TypeError) as error:
+        risk, decision, flags = float(values["risk"]), int(values["decision"]), int(values["flags"])
+        scored = ScoredReading(str(answer["model_version"]), risk, decision, flags, took)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CommandError(f"{path}/infer answers without risk, decision and flags: {answer}") from error
-    if not (math.isfinite(scored.risk) and 0.0 <= scored.risk <= 1.0):
-        raise CommandError(f"{path}/infer answers with risk {scored.risk}, expected 0 to 1")
+    if not 0.0 <= scored.risk <= 1.0:
+        raise CommandError(f"{path}/infer answers with risk {scored.risk:g}, expected 0 to 1")
     return scored
 
 
@@ -81,7 +89,7 @@ def _call(url: str, host: str | None, body: object = None) -> dict[str, Any]:
     named = url if host is None else f"{url} (host {host})"
     try:
         request = urllib.request.Request(url, content, headers)
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
+        with _straight.open(request, timeout=ANSWER_SECONDS) as response:
             answer = json.load(response)
     except urllib.error.HTTPError as error:
         detail = " ".join(error.read(500).decode(errors="replace").split())

@@ -57,9 +57,10 @@ def models(
 ) -> None:
     """Score one reading with each WeldModel; fails when one of them does not answer."""
     with failures_in_a_sentence(extra="operator"):
-        found = asyncio.run(_weld_models(kubeconfig, service_account_folder, namespaces.split(",")))
+        names = [name for part in namespaces.split(",") if (name := part.strip())]
+        found = asyncio.run(_weld_models(kubeconfig, service_account_folder, names or [None]))
         if not found:
-            typer.echo(f"There is no WeldModel yet in {namespaces or 'the cluster'}: apply one, and try again")
+            typer.echo(f"There is no WeldModel yet in {', '.join(names) or 'the cluster'}: apply one, and try again")
         faults = [fault for body in found if (fault := _try_model(body, gateway_address)) is not None]
         if faults:
             raise CommandError("; ".join(faults))
@@ -82,7 +83,7 @@ def _try_model(body: dict[str, Any], gateway_address: str) -> str | None:
 
 
 async def _weld_models(
-    kubeconfig: Path | None, service_account_folder: Path, namespaces: Sequence[str]
+    kubeconfig: Path | None, service_account_folder: Path, namespaces: Sequence[str | None]
 ) -> list[dict[str, Any]]:
     from weld_operator.adapters.cluster import ClusterError
     from weld_operator.adapters.connection import NoConnectionError, load_connection
@@ -91,7 +92,7 @@ async def _weld_models(
 
     try:
         async with KubernetesCluster(await load_connection(kubeconfig, service_account_folder)) as cluster:
-            lists = [await cluster.list(WELD_MODEL, namespace or None, {}) for namespace in namespaces]
+            lists = [await cluster.list(WELD_MODEL, namespace, {}) for namespace in namespaces]
     except (ClusterError, NoConnectionError) as error:
         raise CommandError(str(error)) from error
     return [body for bodies in lists for body in bodies]

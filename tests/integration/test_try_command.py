@@ -36,12 +36,13 @@ def test_a_cluster_that_cannot_be_reached_is_said_in_a_sentence() -> None:
 class _Scripted(BaseHTTPRequestHandler):
     """Answers metadata as a predictor does, and inference with what the test says."""
 
+    metadata: bytes = METADATA
     answer: tuple[int, bytes] = (200, b"{}")
     hosts: list[str]
     address: str
 
     def do_GET(self) -> None:
-        self._send(200, METADATA)
+        self._send(200, self.metadata)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
@@ -82,6 +83,18 @@ def scripted() -> Iterator[type[_Scripted]]:
         (200, b'{"outputs": []}', "without risk, decision and flags"),
         (
             200,
+            b'{"model_version": "1", "outputs": [{"name": "risk", "data": ["high"]}, {"name": "decision", "data": [0]},'
+            b' {"name": "flags", "data": [0]}]}',
+            "without risk, decision and flags",
+        ),
+        (
+            200,
+            b'{"model_version": "1", "outputs": [{"name": "risk", "data": [NaN]}, {"name": "decision", "data": [0]},'
+            b' {"name": "flags", "data": [0]}]}',
+            "risk nan, expected 0 to 1",
+        ),
+        (
+            200,
             b'{"model_version": "1", "outputs": [{"name": "risk", "data": [7]}, {"name": "decision", "data": [0]},'
             b' {"name": "flags", "data": [0]}]}',
             "risk 7, expected 0 to 1",
@@ -96,3 +109,24 @@ def test_an_answer_that_is_none_is_said_in_a_sentence(
         score_one_reading(scripted.address, "north-line", "north-line.plant-a.example")
     assert sentence in str(refused.value)
     assert set(scripted.hosts) == {"north-line.plant-a.example"}
+
+
+@pytest.mark.parametrize("metadata", [b"{}", b'{"inputs": null}', b'{"inputs": [{"name": "features"}]}'])
+def test_a_model_that_does_not_say_what_it_takes_is_said_in_a_sentence(
+    scripted: type[_Scripted], metadata: bytes
+) -> None:
+    scripted.metadata = metadata
+    with pytest.raises(CommandError, match="does not say which inputs the model has"):
+        score_one_reading(scripted.address, "north-line")
+
+
+def test_a_proxy_for_the_world_outside_is_not_asked(scripted: type[_Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    scripted.answer = (
+        200,
+        b'{"model_version": "2.0.0", "outputs": [{"name": "risk", "data": [0.25]}, {"name": "decision", "data": [0]},'
+        b' {"name": "flags", "data": [0]}]}',
+    )
+    scored = score_one_reading(scripted.address, "north-line")
+    assert (scored.version, scored.risk, scored.decision, scored.flags) == ("2.0.0", 0.25, 0, 0)
