@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.demo.preparation import make_readings, train
-from tests.sandbox.given_cluster import GivenCluster, given_by_environment
+from tests.sandbox.given_cluster import Given, GivenCluster, GivenError, given_by_environment
 from tests.sandbox.rig import Rig
 from tests.sandbox.sensor_stream import Readings
 from tests.sandbox.site import Site
@@ -35,9 +35,16 @@ async def readings() -> Readings:
 ANY_CLUSTER = "test_any_cluster.py"
 
 
+def _given() -> Given | None:
+    try:
+        return given_by_environment()
+    except GivenError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In a given cluster only what needs nothing but a cluster: no machines to kill, no audit log to read."""
-    if given_by_environment() is None:
+    if _given() is None:
         return
     here = Path(__file__).parent
     others = [item for item in items if item.path.parent == here and item.path.name != ANY_CLUSTER]
@@ -47,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header() -> str:
-    given = given_by_environment()
+    given = _given()
     if given is None:
         return "end-to-end tests: in the rig"
     return f"end-to-end tests: {ANY_CLUSTER} alone, in the cluster of {given.kubeconfig}; the others need the rig"
@@ -56,7 +63,7 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def rig_unless_given(request: pytest.FixtureRequest) -> Rig | None:
     """The rig, which is not started where the environment names a cluster."""
-    if given_by_environment() is not None:
+    if _given() is not None:
         return None
     running: Rig = request.getfixturevalue("rig")
     return running
@@ -67,7 +74,7 @@ async def site(
     rig_unless_given: Rig | None, tmp_path_factory: pytest.TempPathFactory, trained: dict[str, tuple[Path, str]]
 ) -> AsyncIterator[Site]:
     """The given cluster where the environment names one, the rig otherwise."""
-    given = given_by_environment()
+    given = _given()
     if given is None:
         assert rig_unless_given is not None
         yield rig_unless_given

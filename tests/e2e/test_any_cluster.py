@@ -1,9 +1,10 @@
 """What a platform team does, from the first install to the last delete: in the rig, or in a cluster that is given."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -35,18 +36,19 @@ NAMED_WITHIN_SECONDS = 120
 
 @dataclass(frozen=True)
 class Country:
-    """A country's release, and the namespace that it may use."""
+    """A country's release, and the namespace that it may use; the mark keeps their names from being taken."""
 
     site: Site
     code: str
+    mark: str = field(default_factory=partial(secrets.token_hex, 3))
 
     @property
     def namespace(self) -> str:
-        return f"plant-{self.code}"
+        return f"plant-{self.code}-{self.mark}"
 
     @property
     def release(self) -> Release:
-        return Release(self.site.helm, f"weldserve-{self.code}", self.namespace)
+        return Release(self.site.helm, f"weldserve-{self.code}-{self.mark}", self.namespace)
 
     def model(self, name: str) -> AppliedWeldModel:
         return AppliedWeldModel(self.site, self.namespace, name)

@@ -1,6 +1,7 @@
 """A cluster that somebody gives, with KServe and the Gateway API: a kind cluster, or a company's.
 
-What it needs to be told stands in the environment; see `Given`. All that is made in it is removed again.
+What it needs to be told stands in the environment; see `Given`. What is made in it lies in namespaces of random names,
+beside the WeldModel's definition where there was none, and is removed again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import secrets
 import tarfile
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +35,9 @@ PREFIX = "WELDSERVE_E2E_"
 STORE_PORT = 8080
 DEFINITIONS = ("apiextensions.k8s.io/v1", "customresourcedefinitions")
 DEFINITION = "weldmodels.weldserve.io"
+MARK = {"app.kubernetes.io/part-of": "weldserve-e2e"}
+"""The label of all namespaces that are made."""
+NEEDED = ("operator_image", "predictor_image", "gateway_address")
 
 
 class GivenError(Exception):
@@ -59,20 +64,55 @@ class Given:
 
     @classmethod
     def by(cls, environment: Mapping[str, str]) -> Given | None:
-        """What the environment says; None when it names no image, which means the rig. Raises GivenError."""
-        said = {
-            name: environment[PREFIX + name.upper()]
-            for name in cls.__dataclass_fields__
-            if environment.get(PREFIX + name.upper())
-        }
+        """What the environment says; None when it says nothing, which means the rig. Raises GivenError."""
+        names = [name for name in cls.__dataclass_fields__ if name != "kubeconfig"]
+        said = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if _is_ours(name)}
+        unknown = sorted(set(said) - set(names))
+        if unknown:
+            raise GivenError(f"{_variable(unknown[0])} is not known; known are {', '.join(map(_variable, names))}")
+        said = {name: value for name, value in said.items() if value}
         if not said:
             return None
-        for name in ("operator_image", "predictor_image", "gateway_address"):
-            if name not in said:
-                raise GivenError(f"{PREFIX}{name.upper()} is not set, and {PREFIX}{min(said).upper()} is: set both")
-        if not environment.get("KUBECONFIG"):
-            raise GivenError("KUBECONFIG is not set: name the file that leads to the cluster")
-        return cls(kubeconfig=Path(environment["KUBECONFIG"]).resolve(), **said)
+        missing = [name for name in NEEDED if name not in said]
+        if missing:
+            raise GivenError(f"{_variable(missing[0])} is not set, and {_variable(min(said))} is: set both")
+        for name in ("operator_image", "predictor_image"):
+            if not _tag_and_digest(said[name]):
+                raise GivenError(f"{_variable(name)} names {said[name]}, which has neither a tag nor a digest")
+        kubeconfig = Path(environment.get("KUBECONFIG", ""))
+        if not kubeconfig.is_file():
+            raise GivenError("KUBECONFIG must name the one file that leads to the cluster")
+        return cls(kubeconfig=kubeconfig.resolve(), **said)
+
+
+def given_by_environment() -> Given | None:
+    """What the environment of this process says. Raises GivenError."""
+    return Given.by(os.environ)
+
+
+def image_values(name: str, pull_policy: str) -> Object:
+    """An image as the chart's values have it, of its name: [registry/]repository[:tag][@digest]."""
+    path, _, digest = name.partition("@")
+    head, _, last = path.rpartition("/")
+    last, _, tag = last.partition(":")
+    first, _, rest = head.partition("/")
+    registry = first if "." in first or ":" in first or first == "localhost" else ""
+    folder = rest if registry else head
+    repository = f"{folder}/{last}" if folder else last
+    return {"registry": registry, "repository": repository, "tag": tag, "digest": digest, "pullPolicy": pull_policy}
+
+
+def _is_ours(variable: str) -> bool:
+    return variable.startswith(PREFIX)
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _tag_and_digest(image: str) -> str:
+    values = image_values(image, "")
+    return str(values["tag"] + values["digest"])
 
 
 class GivenCluster:
@@ -88,26 +128,33 @@ class GivenCluster:
         self._port = free_port()
         command = [str(self._kubectl), f"--kubeconfig={given.kubeconfig}", "proxy", f"--port={self._port}"]
         self._proxy = Process("proxy", command, folder / "proxy.log", folder=folder)
-        self._store = f"store-{secrets.token_hex(2)}"
+        self._store = f"store-{secrets.token_hex(3)}"
         self._store_address = ""
         self._namespaces: list[str] = []
-        self._owns_definition = False
+        self._leaving = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._proxy.start()
-        await self._proxy.wait_ready(self._answers)
-        try:
-            await self._define()
+        async with AsyncExitStack() as leaving:
+            leaving.push_async_callback(self._proxy.stop)
+            self._proxy.start()
+            await self._proxy.wait_ready(self._answers)
+            owns_definition = not await self._is_defined()
+            if owns_definition:
+                leaving.push_async_callback(self._delete, "crd", DEFINITION)
+            leaving.push_async_callback(self._delete_namespaces)
+            leaving.push_async_callback(self._uninstall_releases)
+            await self.prepare_namespace(self._store)
+            if owns_definition:
+                await Release(self.helm, "weldserve-crds", self._store, "weldserve-crds").install({})
             await self._open_store()
-        except BaseException:
-            await self._leave()
-            raise
+            self._leaving = leaving.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._leave()
+        """Remove all that was made, whatever became of the tests; a step that fails keeps no other from being done."""
+        await self._leaving.aclose()
 
     def api(self) -> KubeApi:
         """A session by way of `kubectl proxy`, which knows every way of logging in."""
@@ -140,26 +187,20 @@ class GivenCluster:
                 "name": gateway_name,
                 "address": self._given.gateway_address_inside,
             },
-            "operator": {"image": self._image(self._given.operator_image)},
-            "predictor": {"image": self._image(self._given.predictor_image)},
+            "operator": {"image": image_values(self._given.operator_image, self._given.pull_policy)},
+            "predictor": {"image": image_values(self._given.predictor_image, self._given.pull_policy)},
             "networkPolicy": {"storePorts": [443, STORE_PORT]},
         }
 
     async def prepare_namespace(self, name: str) -> None:
-        self._namespaces.append(name)
+        """Make a namespace, which is deleted at the end; so one that is there already is left alone: GivenError."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": MARK}}
         async with self.api() as api:
-            await apply_documents(api, [_namespace(name)])
-
-    def _image(self, name: str) -> Object:
-        """An image as the chart's values have it."""
-        repository, _, digest = name.partition("@")
-        head, slash, tail = repository.rpartition("/")
-        tail, _, tag = tail.partition(":")
-        first = head.partition("/")[0]
-        registry = first if "." in first or ":" in first or first == "localhost" else ""
-        path = (head + slash + tail).removeprefix(registry).lstrip("/")
-        policy = self._given.pull_policy
-        return {"registry": registry, "repository": path, "tag": tag, "digest": digest, "pullPolicy": policy}
+            try:
+                await api.create(path_of("v1", "namespaces"), body)
+            except ApiError as error:
+                raise GivenError(f"namespace {name} cannot be made: {error}") from error
+        self._namespaces.append(name)
 
     async def _answers(self) -> bool:
         try:
@@ -169,19 +210,12 @@ class GivenCluster:
             return False
         return True
 
-    async def _define(self) -> None:
-        """Install the WeldModel's definition, unless it is there."""
+    async def _is_defined(self) -> bool:
         async with self.api() as api:
-            if await api.get_or_none(path_of(*DEFINITIONS, name=DEFINITION)) is not None:
-                return
-        self._owns_definition = True
-        self._namespaces.append(self._store)
-        await Release(self.helm, "weldserve-crds", self._store, "weldserve-crds").install({})
+            return await api.get_or_none(path_of(*DEFINITIONS, name=DEFINITION)) is not None
 
     async def _open_store(self) -> None:
         """A web server in the cluster, with the bundles."""
-        if self._store not in self._namespaces:
-            self._namespaces.append(self._store)
         files = {f"weld-{version}.tar.gz": _packed(folder) for version, folder in self._bundles.items()}
         async with self.api() as api:
             image, policy = self._given.predictor_image, self._given.pull_policy
@@ -196,24 +230,23 @@ class GivenCluster:
         address = service["spec"]["clusterIP"]
         self._store_address = f"[{address}]:{STORE_PORT}" if ":" in address else f"{address}:{STORE_PORT}"
 
-    async def _leave(self) -> None:
-        """Remove all that was made, whatever became of the tests."""
-        try:
-            for name in self._namespaces:
-                await self.kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=180s")
-            if self._owns_definition:
-                await self.kubectl("delete", "crd", DEFINITION, "--ignore-not-found")
-        finally:
-            await self._proxy.stop()
+    async def _uninstall_releases(self) -> None:
+        """What Helm made outside of the namespaces goes too; with what it keeps, the namespaces go."""
+        results = await asyncio.gather(*map(self._uninstall_from, self._namespaces), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, Exception)]
+        if failures:
+            raise ExceptionGroup("releases that stay", failures)
 
+    async def _uninstall_from(self, namespace: str) -> None:
+        for name in (await self.helm.run("list", "--short", f"--namespace={namespace}")).split():
+            await Release(self.helm, name, namespace).uninstall()
 
-def given_by_environment() -> Given | None:
-    """What the environment of this process says."""
-    return Given.by(os.environ)
+    async def _delete_namespaces(self) -> None:
+        if self._namespaces:
+            await self._delete("namespace", *self._namespaces)
 
-
-def _namespace(name: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    async def _delete(self, kind: str, *names: str) -> None:
+        await self.kubectl("delete", kind, *names, "--ignore-not-found", "--timeout=180s")
 
 
 def _packed(folder: Path) -> bytes:
@@ -247,7 +280,6 @@ def _store_objects(name: str, image: str, policy: str, files: Mapping[str, bytes
     volume = {"name": "bundles", "configMap": {"name": name}}
     content = {key: base64.b64encode(value).decode() for key, value in files.items()}
     return [
-        _namespace(name),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "binaryData": content},
         {
             "apiVersion": "v1",
