@@ -8,10 +8,10 @@ RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl 
 # Two processes: much of the time a test waits for a server.
 IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help setup tools demo test test-minimal test-rest test-fast test-images images audit evaluate fuzz features check crd lock clean
+.PHONY: help setup tools demo test test-minimal test-rest test-fast test-images images audit evaluate fuzz features check crd upgrade-report permissions lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): .ci/constraints.txt pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weldserve needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'
@@ -70,6 +70,12 @@ check: setup ## Lint, formatting, types, import contracts
 crd: setup ## Write the CRD anew from the types
 	@$(BIN)/weldserve crd > manifests/crd/weldmodels.weldserve.io.yaml
 	@cp manifests/crd/weldmodels.weldserve.io.yaml charts/weldserve-crds/templates/
+
+upgrade-report: setup ## Say what an upgrade from the last release would restart, and whom a new definition would break
+	@$(BIN)/python -m tests.releases.report
+
+permissions: tools ## Write the table of the operator's permissions anew (charts/weldserve/PERMISSIONS.md) from a run of it
+	@$(BIN)/python -m tests.permissions.record
 
 lock: setup ## Choose new versions of all dependencies, with hashes
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \

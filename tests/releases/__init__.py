@@ -1,0 +1,1 @@
+"""What each release left behind in a cluster, and what the present code would make of it."""
