@@ -18,12 +18,12 @@ $(INSTALLED): .ci/constraints.txt pyproject.toml $(COMPILED)
 	@echo "Setting up $(VENV) (pinned and checked by hash; about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/constraints.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: $(INSTALLED) ## Install the product and its development tools into .venv
 
-tools: setup ## Build etcd, Kubernetes and Caddy for the rig, once for each version (about ten minutes)
+tools: setup ## Build etcd, Kubernetes, Helm and the rig's other programs, once for each version (about ten minutes)
 	@$(BIN)/python -m tests.sandbox.tools $(RIG_TOOLS)
 
 demo: tools ## Run the whole path on this machine; DEMO_FLAGS=--keep leaves it up
