@@ -48,7 +48,8 @@ test-images: tools ## Build both images on a base made of Debian's packages, and
 	@$(BIN)/pytest tests/images $(PYTEST_FLAGS)
 
 audit: setup ## Look for known vulnerabilities in the pinned packages (asks PyPI's advisory database)
-	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement .ci/constraints.txt
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement .ci/constraints.txt || { \
+		echo "Either a package named above is vulnerable, or its advisories cannot be had from here: \"could not be audited\", \"Max retries\"" >&2; exit 1; }
 
 evaluate: setup ## Train the reference bundles and hold them against the truth (about five minutes); EVALUATE_FLAGS=--seed=1
 	@test -f build/bundles/2.0.0/manifest.json || $(BIN)/weldserve bundle train-reference --out build/bundles
