@@ -45,7 +45,7 @@ def _build(builder: Builder, name: str, chosen: argparse.Namespace) -> str:
     gather(Ingredients(name, EXTRAS[name], chosen.python), context, epoch)
     arguments = {
         "VERSION": version,
-        "REVISION": _git("rev-parse", "HEAD"),
+        "REVISION": _git("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"),
         "CREATED": datetime.fromtimestamp(epoch, UTC).isoformat(),
     }
     if chosen.python_image:

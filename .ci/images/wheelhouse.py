@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from materials import bill_of_materials
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
 PLATFORMS = ("manylinux2014_x86_64", *(f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 26, 24, 17, 12, 5)))
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "operator", "predictor")
 """What the product's wheel is built from."""
+LEFT_OUT = ("weldserve", "grpcio-tools", "setuptools")
+"""Not from the index: the product itself; and a generator of code with its installer, which no program imports."""
+NATIVE = "weld_predictor/scoring/_native."
+"""How the compiled scorer's file begins in the product's wheel."""
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", re.MULTILINE)
+_HASH = re.compile(r"^ +--hash=sha256:([0-9a-f]{64})( \\)?$")
 
 
 class WheelhouseError(Exception):
@@ -44,14 +51,22 @@ def gather(ingredients: Ingredients, folder: Path, epoch: int) -> None:
     requirements = folder / "requirements.txt"
     _resolve(ingredients, requirements)
     _download(requirements, folder / "wheels", ingredients.python)
+    requirements.write_text(_only_hashes(requirements.read_text(), _digests(folder / "wheels")))
     _download(_only(CONSTRAINTS, "pip", folder / "installer.txt"), folder / "installer", ingredients.python)
     (folder / "installer.txt").unlink()
     wheel = _build_product(folder / "wheels", epoch)
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if ingredients.name == "predictor" and not _has_native_scorer(wheel):
+        raise WheelhouseError(
+            "the predictor's compiled scorer is missing from the wheel: install gcc and Python's headers"
+        )
     version = wheel.name.split("-")[1]
     with requirements.open("a") as file:
-        file.write(f"weldserve=={version} \\\n    --hash=sha256:{digest}\n")
-    _write_bill_of_materials(requirements, folder / "sbom.cdx.json")
+        file.write(f"weldserve=={version} \\\n    --hash=sha256:{_digest(wheel)}\n")
+    listed = _run(
+        sys.executable, "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of=JSON",
+        f"--pyproject={ROOT / 'pyproject.toml'}", str(requirements),
+    )  # fmt: skip
+    (folder / "sbom.cdx.json").write_text(bill_of_materials(listed, sorted((folder / "wheels").glob("*.whl"))))
     shutil.copy(ROOT / "LICENSE", folder)
     shutil.copy(Path(__file__).with_name("slim.py"), folder)
 
@@ -64,10 +79,11 @@ def pins(requirements: str) -> set[tuple[str, str]]:
 def _resolve(ingredients: Ingredients, requirements: Path) -> None:
     """Of the pinned packages, those that these extras need."""
     extras = [f"--extra={extra}" for extra in ingredients.extras]
+    left_out = [f"--no-emit-package={name}" for name in LEFT_OUT]
     _run(
-        sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet", *extras,
+        sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet", *extras, *left_out,
         f"--constraint={CONSTRAINTS}", "--generate-hashes", "--no-header", "--no-annotate",
-        "--no-emit-package=weldserve", f"--python-version={ingredients.python}",
+        f"--python-version={ingredients.python}",
         "--python-platform=x86_64-manylinux_2_28", f"--output-file={requirements}",
     )  # fmt: skip
     if strays := pins(requirements.read_text()) - pins(CONSTRAINTS.read_text()):
@@ -111,13 +127,29 @@ def _build_product(folder: Path, epoch: int) -> Path:
     return wheel
 
 
-def _write_bill_of_materials(requirements: Path, to: Path) -> None:
-    """CycloneDX, from the pinned requirements; without its random serial number, so that it is the same each time."""
-    text = _run(
-        sys.executable, "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of=JSON",
-        f"--pyproject={ROOT / 'pyproject.toml'}", str(requirements),
-    )  # fmt: skip
-    to.write_text(json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n")
+def _has_native_scorer(wheel: Path) -> bool:
+    with zipfile.ZipFile(wheel) as archive:
+        return any(name.startswith(NATIVE) and name.endswith(".so") for name in archive.namelist())
+
+
+def _digest(wheel: Path) -> str:
+    return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def _digests(folder: Path) -> set[str]:
+    return {_digest(wheel) for wheel in folder.glob("*.whl")}
+
+
+def _only_hashes(requirements: str, digests: set[str]) -> str:
+    """The same requirements with, of their hashes, only these: those of the files that are in the image."""
+    kept: list[str] = []
+    for line in requirements.splitlines():
+        found = _HASH.match(line)
+        if found is None:
+            kept.append(line)
+        elif found[1] in digests:
+            kept.append(f"    --hash=sha256:{found[1]}")
+    return "\n".join(kept) + "\n"
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/debian-python:bookworm"
+BASE_WITH_INSTALLERS = "localhost/debian-python-pip:bookworm"
+INSTALLER_PACKAGES = ("pip", "setuptools", "wheel")
 RELEASE = "bookworm"
 PACKAGES = ("python3", "ca-certificates")
 PROGRAMS = ("buildah", "mmdebstrap", "runc")
@@ -74,10 +76,26 @@ class Workshop:
         shutil.copyfile(tree, context / "tree.tar")
         self._run("buildah", "build", "--quiet", "--layers=false", f"--tag={BASE}", str(context))
 
-    def build(self, *names: str, tag: str = "tested") -> list[Image]:
-        """The product's images of these names, on the base."""
+    def make_base_with_installers(self) -> str:
+        """Gives the name of a base that has what Debian's python3-pip brings, and where it puts it."""
+        context = self._folder / "base-with-installers"
+        packages = context / "usr/lib/python3/dist-packages"
+        programs = context / "usr/bin"
+        programs.mkdir(parents=True)
+        for package in (*INSTALLER_PACKAGES, "pkg_resources"):
+            (packages / package).mkdir(parents=True)
+            (packages / package / "__init__.py").touch()
+        for program in ("pip", "pip3", "pip3.11", "wheel"):
+            (programs / program).write_text("#!/usr/bin/python3\n")
+            (programs / program).chmod(0o755)
+        (context / "Dockerfile").write_text(f"FROM {BASE}\nCOPY usr /usr\n")
+        self._run("buildah", "build", "--quiet", "--layers=false", f"--tag={BASE_WITH_INSTALLERS}", str(context))
+        return BASE_WITH_INSTALLERS
+
+    def build(self, *names: str, tag: str = "tested", base: str = BASE) -> list[Image]:
+        """The product's images of these names, on a base."""
         program = str(ROOT / ".ci" / "images")
-        arguments = (f"--python-image={BASE}", "--python=3.11", "--prefix=localhost/weldserve", f"--tag={tag}")
+        arguments = (f"--python-image={base}", "--python=3.11", "--prefix=localhost/weldserve", f"--tag={tag}")
         self._run(sys.executable, program, *arguments, *names)
         return [self.open(f"localhost/weldserve/{name}:{tag}") for name in names]
 

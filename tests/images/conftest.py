@@ -35,6 +35,11 @@ def base(workshop: Workshop) -> Image:
 
 
 @pytest.fixture(scope="session")
+def base_with_installers(workshop: Workshop) -> str:
+    return workshop.make_base_with_installers()
+
+
+@pytest.fixture(scope="session")
 def images(workshop: Workshop) -> dict[str, Image]:
     names = ("operator", "predictor")
     return dict(zip(names, workshop.build(*names), strict=True))

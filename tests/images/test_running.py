@@ -62,6 +62,7 @@ def test_the_predictor_answers_and_ends_within_its_grace_period(
         container.wait_until_said('"message": "ready"', READY_SECONDS)
         scored = score_one_reading(f"http://127.0.0.1:{http_port}", "north-line")
         assert scored.version == "1.0.0"
+        assert "not scored natively" not in container.said
         assert "weldserve_readings_total" in _get(f"http://127.0.0.1:{http_port}/metrics")
         with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
             ready = channel.unary_unary(
