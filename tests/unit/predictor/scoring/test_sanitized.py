@@ -36,7 +36,7 @@ def _sanitizers(tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / "empty.c").write_text("int main(void) { return 0; }\n")
     if shutil.which("gcc") is None:
         pytest.skip("there is no gcc")
-    command = ["gcc", SANITIZERS, folder / "empty.c", "-o", folder / "empty"]
+    command: list[str | Path] = ["gcc", SANITIZERS, folder / "empty.c", "-o", folder / "empty"]
     if subprocess.run(command, capture_output=True, check=False, timeout=120).returncode:
         pytest.skip("gcc has no sanitizers here")
 
