@@ -50,7 +50,8 @@ class Given:
 
     operator_image, predictor_image: as the cluster's nodes pull them, such as registry.example/weldserve/operator:0.1.0
     gateway: namespace/name of the Gateway; gateway_address: where this machine reaches it, such as http://127.0.0.1:8080
-    gateway_address_inside: where Pods reach it, for `helm test`; pull_policy: of the images
+    gateway_address_inside: where Pods reach it, for `helm test`; gateway_namespaces: where its data plane runs, if not
+    in its own namespace, separated by commas; pull_policy: of the images
     """
 
     kubeconfig: Path
@@ -59,6 +60,7 @@ class Given:
     gateway_address: str
     gateway_address_inside: str = ""
     gateway: str = "kserve/kserve-ingress-gateway"
+    gateway_namespaces: str = ""
     domain: str = "weldserve.example"
     pull_policy: str = "IfNotPresent"
 
@@ -189,7 +191,10 @@ class GivenCluster:
             },
             "operator": {"image": image_values(self._given.operator_image, self._given.pull_policy)},
             "predictor": {"image": image_values(self._given.predictor_image, self._given.pull_policy)},
-            "networkPolicy": {"storePorts": [443, STORE_PORT]},
+            "networkPolicy": {
+                "gatewayNamespaces": [name for name in self._given.gateway_namespaces.split(",") if name],
+                "storePorts": [443, STORE_PORT],
+            },
         }
 
     async def prepare_namespace(self, name: str) -> None:
