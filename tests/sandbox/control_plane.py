@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -64,10 +65,11 @@ class ControlPlane:
     all that it runs and listens on; `front_proxy`, the authority whose clients an aggregated API may believe.
     """
 
-    def __init__(self, folder: Path, tools: dict[str, Path], timing: Timing) -> None:
+    def __init__(self, folder: Path, tools: dict[str, Path], timing: Timing, admission_plugins: Sequence[str]) -> None:
         self.folder = folder.absolute()
         self.tools = tools
         self.timing = timing
+        self._admission_plugins = admission_plugins
         self.ports: list[int] = []
         self.server = f"https://{ADDRESS}:{self._port()}"
         self.audit_log = self.folder / "logs" / "audit.log"
@@ -89,13 +91,14 @@ class ControlPlane:
         self.processes = (self._etcd, self._api_server, self._controllers, self._scheduler)
 
     @classmethod
-    async def start(cls, folder: Path, *, timing: Timing | None = None) -> Self:
+    async def start(cls, folder: Path, *, timing: Timing | None = None, admission_plugins: Sequence[str] = ()) -> Self:
         """Start a control plane whose files lie in `folder`, and wait until a Pod could be made in `default`.
 
+        `admission_plugins` are switched on beside those that the API server switches on by itself.
         The programs are built first where they are missing (minutes). Raises ToolError or ProcessError.
         """
         tools = await asyncio.to_thread(ensure, PROGRAMS)
-        plane = cls(folder, tools, timing or Timing())
+        plane = cls(folder, tools, timing or Timing(), admission_plugins)
         try:
             await plane._start_all()
         except BaseException:
@@ -131,6 +134,10 @@ class ControlPlane:
         self._api_server.start()
         async with self.api() as api:
             await self._api_server.wait_ready(lambda: _answers(api, "/readyz"), READY_SECONDS)
+
+    async def stop_controllers(self) -> None:
+        """End the controllers for good: what they would write, such as the status of Deployments, a test may play."""
+        await self._controllers.stop()
 
     async def stop_api_server(self) -> None:
         """End the API server as an orderly shutdown does; it takes seconds."""
@@ -207,6 +214,7 @@ class ControlPlane:
             "service-cluster-ip-range": SERVICE_RANGE,
             "allow-privileged": True,
             "authorization-mode": "RBAC",
+            "enable-admission-plugins": ",".join(self._admission_plugins),
             "token-auth-file": self._token_file,
             "client-ca-file": self._authority.certificate,
             **_serving_flags(self._serving),
