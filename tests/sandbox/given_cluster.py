@@ -290,7 +290,7 @@ def _store_objects(name: str, image: str, policy: str, files: Mapping[str, bytes
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": about,
-            "spec": {"containers": [container], "volumes": [volume]},
+            "spec": {"containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 1},
         },
         {
             "apiVersion": "v1",
