@@ -131,7 +131,7 @@ class PlayedSite:
         )
 
     async def serve(self, name: str, ready: int = 2) -> None:
-        """What KServe and the Deployments' controller do for an InferenceService of which so many replicas are ready."""
+        """What KServe and the Deployments' controller do for an InferenceService with so many replicas ready."""
         service = await self.until(INFERENCE_SERVICE, name)
         wanted = max(ready, service["spec"]["predictor"]["minReplicas"])
         condition = {**_READY, "status": "True" if ready == wanted else "False"}
