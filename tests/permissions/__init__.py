@@ -1,0 +1,1 @@
+"""What the operator may do, what it does, and which code of it does so."""
