@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
 
 from tests.unit.predictor.scoring.estimators import (
     CATEGORIES,
@@ -44,6 +45,13 @@ CASES = [
 ]
 every_scorer = pytest.mark.parametrize(("make", "kind"), CASES)
 Make = Callable[[Any], Scorer]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Keeps scikit-learn from spinning on cores that other processes need."""
+    with threadpool_limits(1):
+        yield
 
 
 def own_answer(kind: str, features: NDArray[Any]) -> NDArray[np.float64] | None:

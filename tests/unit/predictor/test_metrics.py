@@ -25,6 +25,7 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     metrics = PredictorMetrics(registry, **LABELS)
     metrics.watch_queue(lambda: 17)
     metrics.bundle_is_served("ab" * 32)
+    metrics.scorer_is("scikit-learn", "native scorer not built")
     metrics.queued(np.array([0.25, 0.5]))
     metrics.stage("score", 0.5)
     metrics.stage("decode", 0.125)
@@ -55,6 +56,7 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     assert value("risk_bucket", le="0.9") == value("risk_bucket", le="+Inf") == 2
     assert value("queue_readings") == 17
     assert value("bundle_info", sha256="ab" * 32) == 1
+    assert value("scorer_info", scorer="scikit-learn", reason="native scorer not built") == 1
 
 
 def test_tallies_of_parts_add_up_to_that_of_the_whole() -> None:
