@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPILED := $(wildcard predictor/weld_predictor/scoring/*.[ch])
 RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy helm versitygw kube-score
+# What depends on KServe's resource definitions.
+OF_KSERVE := $(wildcard tests/contract/test_kserve_*.py) tests/contract/test_operator_cluster.py tests/e2e/test_any_cluster.py
 # Two processes: much of the time a test waits for a server.
 IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
@@ -33,7 +35,7 @@ test: tools ## Run all tests
 	@$(BIN)/pytest $(IN_TWO) $(PYTEST_FLAGS)
 
 test-minimal: tools ## Run the tests against KServe's definitions again, with those made from its SDK, as on a user's clone
-	@WELDSERVE_SANDBOX_SCHEMAS=minimal $(BIN)/pytest tests/contract tests/e2e/test_any_cluster.py $(IN_TWO) $(PYTEST_FLAGS)
+	@WELDSERVE_SANDBOX_SCHEMAS=minimal $(BIN)/pytest $(OF_KSERVE) $(IN_TWO) $(PYTEST_FLAGS)
 
 test-rest: tools ## Count what the operator writes in five minutes at rest
 	@WELDSERVE_REST_SECONDS=300 $(BIN)/pytest tests/e2e/test_healing.py -k "at_rest" --timeout 900 $(PYTEST_FLAGS)
