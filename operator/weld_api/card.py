@@ -8,13 +8,13 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from weld_api.schema import Schema
-from weld_api.spec import KIND_PATTERN, SEMANTIC_VERSION_PATTERN
+from weld_api.spec import INPUT_NAME_PATTERN, KIND_PATTERN, SEMANTIC_VERSION_PATTERN
 
 
 class ModelInput(Schema):
     """One column of the features matrix."""
 
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_]*$")]
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=INPUT_NAME_PATTERN)]
     dtype: Literal["float32"] = "float32"
     unit: Annotated[str, Field(min_length=1, max_length=32, description="SI symbol, `dB`, or `1` for a ratio.")]
     minimum: Annotated[float, Field(allow_inf_nan=False, description="Lowest value that the sensor can mean.")]

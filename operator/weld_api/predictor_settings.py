@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import math
+import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from weld_api.arguments import Arguments, flag
 from weld_api.quantity import Duration
-from weld_api.spec import SHA256_PATTERN, Batching, WeldModelSpec, Workload
+from weld_api.spec import INPUT_NAME_PATTERN, SHA256_PATTERN, Batching, Intake, WeldModelSpec, Workload
 
 
 def _checked_address(text: str) -> str:
@@ -19,6 +21,34 @@ def _checked_address(text: str) -> str:
     except ValueError:
         raise ValueError("is not an IP address: write one such as 0.0.0.0, 127.0.0.1 or ::") from None
     return text
+
+
+def _checked_dead_bands(text: str) -> str:
+    _dead_bands(text)
+    return text
+
+
+def _dead_bands(text: str) -> tuple[tuple[str, float], ...]:
+    """`echo:0.5,gate:1` -> features and their dead bands. Raises ValueError, in one sentence, for anything else."""
+    bands = [_dead_band(item) for item in text.split(",")] if text else []
+    if len(bands) > MOST_WATCHED or len(dict(bands)) < len(bands):
+        raise ValueError(f"names {len(bands)} features, expected at most {MOST_WATCHED}, each once")
+    return tuple(bands)
+
+
+def _dead_band(text: str) -> tuple[str, float]:
+    name, _, width = text.partition(":")
+    try:
+        value = float(width)
+    except ValueError:
+        value = math.nan
+    if not re.fullmatch(INPUT_NAME_PATTERN, name) or not 0 <= value < math.inf:
+        raise ValueError(f"{text!r} is not a feature with its dead band: write one such as echo:0.5")
+    return name, value
+
+
+MOST_WATCHED = 8
+"""Features of which changes are watched: what they were is remembered of every sensor."""
 
 
 class PredictorSettings(Arguments):
@@ -38,6 +68,17 @@ class PredictorSettings(Arguments):
     max_readings: Annotated[int, Field(ge=1)] = Batching.model_fields["max_readings"].default
     max_delay: Duration = Batching.model_fields["max_delay"].default
     queue_readings: Annotated[int, Field(ge=1)] = Batching.model_fields["queue_readings"].default
+    sampling: Literal["All", "EveryNth", "OnChange"] = "All"
+    every_nth: Annotated[int | None, Field(ge=2, le=10_000)] = None
+    on_change: Annotated[
+        str, AfterValidator(_checked_dead_bands), Field(description="Features and dead bands: echo:0.5,gate:1.")
+    ] = ""
+    longest_silence: Duration = Intake.model_fields["longest_silence"].default
+    lateness: Duration | None = None
+    late: Literal["Reserve", "Reject"] = "Reserve"
+    most_sensors: Annotated[int, Field(ge=1, le=10_000_000, description="Sensors that are remembered, at most.")] = (
+        Intake.model_fields["most_sensors"].default
+    )
     bundle: Annotated[Path, Field(description="Folder of the bundle.")] = Path("/mnt/models")
     listen_address: Annotated[str, AfterValidator(_checked_address), Field(description="IP address to listen on.")] = (
         "0.0.0.0"
@@ -71,6 +112,21 @@ class PredictorSettings(Arguments):
             )
         return self
 
+    @model_validator(mode="after")
+    def _sampling_is_whole(self) -> Self:
+        for sampling, argument, given in (
+            ("EveryNth", "--every-nth", self.every_nth is not None),
+            ("OnChange", "--on-change", bool(self.on_change)),
+        ):
+            if given is not (self.sampling == sampling):
+                raise ValueError(f"{argument} must be given with --sampling={sampling}, and only then")
+        return self
+
+    @property
+    def dead_bands(self) -> tuple[tuple[str, float], ...]:
+        """Names of features, each with its dead band; with OnChange only."""
+        return _dead_bands(self.on_change)
+
     @classmethod
     def for_model(cls, name: str, spec: WeldModelSpec) -> dict[str, Any]:
         """The settings that follow from a WeldModel; the others belong to the runtime."""
@@ -86,7 +142,25 @@ class PredictorSettings(Arguments):
             "max_readings": spec.serving.batching.max_readings,
             "max_delay": spec.serving.batching.max_delay,
             "queue_readings": spec.serving.batching.queue_readings,
+            **_intake(spec.serving.intake),
         }
+
+
+def _intake(intake: Intake | None) -> dict[str, Any]:
+    """Nothing where nothing is said of it, so that the arguments of those models stay as they are."""
+    if intake is None:
+        return {}
+    watched = () if intake.on_change is None else intake.on_change.features
+    settings = {
+        "sampling": intake.sampling,
+        "every_nth": intake.every_nth,
+        "on_change": ",".join(f"{feature.name}:{feature.dead_band!r}" for feature in watched) or None,
+        "longest_silence": intake.longest_silence,
+        "lateness": intake.lateness,
+        "late": intake.late,
+        "most_sensors": intake.most_sensors,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def to_args(settings: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from weld_api.schema import CelRule, Schema
 
 DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
+INPUT_NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 KIND_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SEMANTIC_VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"
@@ -159,6 +160,82 @@ class Batching(Schema):
     ] = 40_000
 
 
+class WatchedFeature(Schema):
+    """A feature, and how far it may go before a reading is scored again."""
+
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=63, pattern=INPUT_NAME_PATTERN, description="Its name in the bundle's card."),
+    ]
+    dead_band: Annotated[
+        float,
+        Field(ge=0, le=1e30, description="Distance from the last scored reading, in the feature's unit, that is none."),
+    ]
+
+
+class OnChange(Schema):
+    """Which readings count as no change."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "self.features.all(one, self.features.exists_one(other, other.name == one.name))",
+            "intake.onChange.features must name each feature once",
+            ".features",
+        ),
+    )
+
+    features: Annotated[
+        tuple[WatchedFeature, ...],
+        Field(min_length=1, max_length=8, description="A reading is scored if one of these leaves its dead band."),
+    ]
+
+
+def _only_with(sampling: str, field: str) -> CelRule:
+    return CelRule(
+        f"(self.sampling == '{sampling}') == has(self.{field})",
+        f"intake.{field} must be given with intake.sampling {sampling}, and only then",
+        f".{field}",
+    )
+
+
+class Intake(Schema):
+    """What becomes of readings that come late, or more often than they need to be scored."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        _only_with("EveryNth", "everyNth"),
+        _only_with("OnChange", "onChange"),
+        CelRule(
+            "self.longestSilence > duration('0s')", "intake.longestSilence must be longer than 0", ".longestSilence"
+        ),
+    )
+
+    sampling: Annotated[
+        Literal["All", "EveryNth", "OnChange"],
+        Field(description="Which of a sensor's sound readings are scored; the others get the answer of the last one."),
+    ] = "All"
+    every_nth: Annotated[
+        int | None, Field(ge=2, le=10_000, description="With EveryNth: of so many readings of a sensor one is scored.")
+    ] = None
+    on_change: Annotated[OnChange | None, Field(description="With OnChange: what counts as a change.")] = None
+    longest_silence: Annotated[
+        Duration, Field(description="Time after a scored reading from which on the next one is scored in any case.")
+    ] = "10s"
+    lateness: Annotated[
+        Duration | None,
+        Field(
+            description="Time after its sampling from which on a reading is late; when absent, the workload's deadline "
+            "and three times its jitter."
+        ),
+    ] = None
+    late: Annotated[
+        Literal["Reserve", "Reject"],
+        Field(description="What becomes of a late or disordered reading: scored with Reserve, or not scored (Reject)."),
+    ] = "Reserve"
+    most_sensors: Annotated[
+        int, Field(ge=1, le=10_000_000, description="Sensors that a replica remembers, about 130 bytes each.")
+    ] = 1_000_000
+
+
 class ScalingTarget(Schema):
     """The signal that replicas follow."""
 
@@ -203,6 +280,9 @@ class Serving(Schema):
 
     mode: Annotated[Literal["Standard"], Field(description="KServe's deployment mode.")] = "Standard"
     batching: Annotated[Batching, Field(description="Batching across requests.")] = Batching()
+    intake: Annotated[
+        Intake | None, Field(description="Late readings and sampling; every reading is scored when absent.")
+    ] = None
     scaling: Annotated[Scaling, Field(description="Replicas of each revision.")] = Scaling()
     availability: Annotated[Availability, Field(description="Bearing of disruptions.")] = Availability()
     ready_within: Annotated[

@@ -7,9 +7,11 @@ Those with an id differ each time and are not remembered.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TypeAlias
+
+import numpy as np
 
 from weld_predictor.answer import BinaryFrame, message_frame, requested_outputs, rest_frame
 from weld_predictor.intake.form import InputForm
@@ -88,7 +90,10 @@ class Envelopes:
     def of_instances(self, body: bytes, arrived_at: int) -> Opened:
         """Of protocol V1; `arrived_at` in Unix milliseconds. Raises RequestError."""
         request = parse_instances(body, self.form, arrived_at)
-        return self._open(request, {}, len(body), lambda *_: None)
+        envelope, readings = self._open(request, {}, len(body), lambda *_: None)
+        if readings is not None and not request.timed:
+            readings = replace(readings, untimed=np.ones(len(readings), np.bool_))
+        return envelope, readings
 
     def _open(
         self,

@@ -31,7 +31,9 @@ class Flag(IntFlag):
     OUT_OF_RANGE = 4
     """A feature is outside the range that the card gives; scored, with reserve."""
     LATE = 8
-    """It came later than the deadline and three deviations of the delivery time after it was sampled; scored."""
+    """It came later than the deadline and three deviations of the delivery time after it was sampled, or than the
+    WeldModel allows, or after a reading of its sensor that was sampled later; scored, unless the WeldModel rejects
+    it."""
     AHEAD = 16
     """It says that it was sampled later than it came, by more than three deviations of the delivery time: a clock, or a
     unit of time, is wrong; scored."""
@@ -45,6 +47,10 @@ class Flag(IntFlag):
 
     UNKNOWN_SENSOR = 256
     """The predictor was told which sensors there are, and this is none of them; scored, unless the card rejects it."""
+
+    CARRIED = 512
+    """It was not scored, because its sampling says so: risk and decision are those of an earlier reading of its
+    sensor."""
 
 
 MOST_SATURATED = 0.04
@@ -78,15 +84,27 @@ class Bounds:
     """Where there is no list, every sensor is known."""
 
     @classmethod
-    def of(cls, card: BundleCard, deadline: timedelta, jitter: timedelta, sensors: KnownSensors | None = None) -> Self:
-        """Bounds by the card's ranges, and by the workload's deadline and deviation of the delivery time."""
+    def of(
+        cls,
+        card: BundleCard,
+        deadline: timedelta,
+        jitter: timedelta,
+        sensors: KnownSensors | None = None,
+        *,
+        lateness: timedelta | None = None,
+        reject_late: bool = False,
+    ) -> Self:
+        """Bounds by the card's ranges, and by the workload's deadline and deviation of the delivery time.
+
+        `lateness`: after which a reading is late, where that is not left to the workload.
+        """
         return cls(
             minimum=np.array([model_input.minimum for model_input in card.inputs], np.float32),
             maximum=np.array([model_input.maximum for model_input in card.inputs], np.float32),
-            late_after=deadline + DELIVERY_DEVIATIONS * jitter,
+            late_after=deadline + DELIVERY_DEVIATIONS * jitter if lateness is None else lateness,
             ahead_after=DELIVERY_DEVIATIONS * jitter,
             context=np.array([model_input.source == "Context" for model_input in card.inputs]),
-            rejected=rejected_flags(card),
+            rejected=rejected_flags(card) | (Flag.LATE if reject_late else Flag(0)),
             saturated=_column(card, "saturated"),
             wall_level=_column(card, "wall_level"),
             sensors=sensors,

@@ -1,7 +1,8 @@
 """KServe's protocol V1, `{"instances": [...]}`, for the tools that speak nothing else.
 
 An instance is a list of the features, or an object with the inputs of the model by name. A list has no sensor and no
-time, and an object may leave them out: such a reading counts as sampled when it arrived, by a sensor called `-`.
+time, and an object may leave them out: such a reading counts as sampled when it arrived, by a sensor called `-`, and
+nothing is remembered of it.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ def parse_instances(body: bytes, form: InputForm, arrived_at: int) -> WireReques
         raise RequestError(f"'instances' is {json_type(instances)}, expected a list of readings")
     if not instances:
         raise RequestError("'instances' has 0 readings, expected 1 or more")
+    came = _columns(instances)
     columns: dict[str, list[Any]] = {
         SENSOR_ID: [NO_SENSOR] * len(instances),
         SAMPLED_AT: [arrived_at] * len(instances),
-        **_columns(instances),
+        **came,
     }
     tensors = tuple(_tensor(name, values, form) for name, values in columns.items())
-    return WireRequest(id=None, inputs=tensors, outputs=(), binary_outputs=False)
+    return WireRequest(id=None, inputs=tensors, outputs=(), binary_outputs=False, timed=SAMPLED_AT in came)
 
 
 def _columns(instances: list[Any]) -> dict[str, list[Any]]:

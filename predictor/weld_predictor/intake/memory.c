@@ -111,14 +111,18 @@ void memory_free(Memory *memory) {
  * The Computer Journal 57, 2014, "multilinear"), so that two names meet with a probability of 2^-127. The seed is
  * random, so that nobody can look for such names. NUL at the end adds nothing. */
 static Key name_key(const uint64_t *seed, const char *name, size_t width) {
-    uint64_t sums[4];
-    memcpy(sums, seed, sizeof sums);
-    for (size_t at = 0; at < width; at += 4) {
-        uint32_t word = 0;
-        memcpy(&word, name + at, width - at < 4 ? width - at : 4);
+    uint64_t sums[4] = {seed[0], seed[1], seed[2], seed[3]};
+    uint32_t word;
+    for (; width >= sizeof word; name += sizeof word, width -= sizeof word) {
+        memcpy(&word, name, sizeof word);
         seed += 4;
         for (int i = 0; i < 4; i++) sums[i] += seed[i] * word;
     }
+    word = 0;
+    for (size_t i = 0; i < width; i++) word |= (uint32_t)(unsigned char)name[i] << 8 * i;
+    seed += 4;
+    if (width)
+        for (int i = 0; i < 4; i++) sums[i] += seed[i] * word;
     return (Key){(sums[0] >> 32) << 32 | sums[1] >> 32, (sums[2] >> 32) << 32 | sums[3] >> 32 | 1};
 }
 

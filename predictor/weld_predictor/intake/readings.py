@@ -28,13 +28,18 @@ class Readings:
     """[N], Unix time in milliseconds."""
     ascans: NDArray[np.int16] | None = None
     """[N, S], where the features are still to be taken from waveforms; until then `features` has NaN for them."""
+    untimed: NDArray[np.bool_] | None = None
+    """[N], those that came without a sampling time; None where none did."""
 
     def __len__(self) -> int:
         return len(self.features)
 
     def part(self, start: int, stop: int) -> Readings:
         """Readings `start` to `stop`, as views; of those that have their features."""
-        return Readings(self.features[start:stop], self.sensor_id[start:stop], self.sampled_at[start:stop])
+        untimed = None if self.untimed is None else self.untimed[start:stop]
+        return Readings(
+            self.features[start:stop], self.sensor_id[start:stop], self.sampled_at[start:stop], untimed=untimed
+        )
 
     @property
     def numbered(self) -> bool:
@@ -77,6 +82,15 @@ def join(readings: Sequence[Readings]) -> Readings:
         np.concatenate([each.features for each in readings]),
         np.concatenate([each.sensor_id for each in readings]),
         np.concatenate([each.sampled_at for each in readings]),
+        untimed=_untimed(readings),
+    )
+
+
+def _untimed(readings: Sequence[Readings]) -> NDArray[np.bool_] | None:
+    if all(each.untimed is None for each in readings):
+        return None
+    return np.concatenate(
+        [np.zeros(len(each), np.bool_) if each.untimed is None else each.untimed for each in readings]
     )
 
 

@@ -50,6 +50,8 @@ class WireRequest:
     """Empty: every output, in the order of the metadata."""
     binary_outputs: bool
     """Whether outputs that are not asked for by name leave in binary."""
+    timed: bool = True
+    """Whether it says when its readings were sampled."""
 
 
 def parse_request(body: bytes, json_length: str | None) -> WireRequest:
