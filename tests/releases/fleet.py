@@ -36,11 +36,24 @@ EVERYTHING: Object = {
     "serving": {
         "mode": "Standard",
         "batching": {"maxReadings": 2048, "maxDelay": "3ms", "queueReadings": 20000},
+        "intake": {
+            "sampling": "EveryNth",
+            "everyNth": 5,
+            "longestSilence": "4s",
+            "lateness": "300ms",
+            "late": "Reject",
+            "mostSensors": 20000,
+        },
         "scaling": {"minReplicas": 3, "maxReplicas": 9, "target": {"cpuUtilization": 55}},
         "availability": {"maxUnavailable": 2, "spreadAcross": ["topology.kubernetes.io/zone"]},
         "readyWithin": "7m",
         "retireAfter": "2h",
     },
+}
+# What excludes something of EVERYTHING.
+INSTEAD: Object = {
+    **LEAST,
+    "serving": {"intake": {"sampling": "OnChange", "onChange": {"features": [{"name": "echo", "deadBand": 0.5}]}}},
 }
 
 
@@ -65,6 +78,7 @@ def samples() -> Iterator[Sample]:
     """Each sample of the fleet, under a name of its own."""
     yield Sample("least", (Step(LEAST, ready=2),))
     yield Sample("everything", (Step(EVERYTHING, ready=3),))
+    yield Sample("instead", (Step(INSTEAD, ready=2),))
     yield Sample("least-plain", (Step(LEAST, ready=2),), replace(TARGET, predictor_service_account=None))
     yield Sample("starting", (Step(LEAST, ready=0),))
     yield Sample("retiring", (Step(EVERYTHING, ready=3), Step(_next(EVERYTHING, "c"), ready=3)))
