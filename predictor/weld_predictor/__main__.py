@@ -11,6 +11,7 @@ from pathlib import Path
 from weld_api.predictor_settings import PredictorSettings
 from weld_bundle.errors import BundleError
 from weld_predictor.admission import admit
+from weld_predictor.intake.policy import Policy, PolicyError
 from weld_predictor.intake.sensors import KnownSensors, SensorListError
 from weld_predictor.listening import AddressError, allow_connections, listen
 from weld_predictor.logs import configure_logging
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     except BundleError as error:
         say_why(str(error), settings.termination_log)
         return EXIT_BUNDLE_REFUSED
-    except SensorListError as error:
+    except (SensorListError, PolicyError) as error:
         say_why(str(error), settings.termination_log)
         return EXIT_WRONG_ARGUMENTS
     except AddressError as error:
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _serve(settings: PredictorSettings) -> None:
     card = admit(settings)
+    policy = Policy.of(settings, card)
     allow_connections()
     os.environ.setdefault(_OPENMP_THREADS, "1")
     # KServe and scikit-learn take seconds to import: a bundle that is refused does without.
@@ -66,7 +68,7 @@ def _serve(settings: PredictorSettings) -> None:
     sensors = None if settings.sensors is None else KnownSensors.read(settings.sensors)
     labels = {name: getattr(settings, setting) for name, setting in _LOG_FIELDS.items()}
     with listen(settings.listen_address, settings.http_port) as listener, exported_traces(labels) as traces:
-        PredictorServer(settings, card, traces, sensors).run(listener)
+        PredictorServer(settings, card, traces, sensors, policy).run(listener)
 
 
 def _termination_log(arguments: Sequence[str]) -> Path | None:

@@ -21,11 +21,15 @@ from prometheus_client.utils import floatToGoString
 from weld_predictor.answer import Answer
 from weld_predictor.decision import Decision
 from weld_predictor.intake.flags import Flag, has
+from weld_predictor.intake.memory import Recollection, SensorMemory
 
 LABELS = ("model", "version", "site", "region")
 STAGES = ("decode", "features", "queue", "score", "encode")
 
 _SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+_DELAYS_MS = (5, 10, 20, 40, 60, 80, 100, 120, 160, 200, 300, 500, 1_000, 2_000, 5_000, 10_000)
+_LONGEST_DELAY_MS = 86_400_000
+"""What is longer, as from a clock that is years behind, counts as this in the sum."""
 _RISKS = (0.001, 0.01, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.99, 0.999)
 _READINGS = tuple(float(4**power) for power in range(11))
 _KSERVE_LABEL = "model_name"
@@ -64,6 +68,20 @@ class ArrayHistogram:
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         counts = np.cumsum(self._counts).tolist()
         family.add_metric(labels, list(zip(self._names, counts, strict=True)), sum_value=self._sum)
+
+
+class MillisecondHistogram(ArrayHistogram):
+    """Counts whole milliseconds, of which each has its bound ready; reported in seconds."""
+
+    def __init__(self, bounds: Sequence[int]) -> None:
+        """`bounds` in milliseconds."""
+        super().__init__([bound / 1000 for bound in bounds])
+        self._place = np.searchsorted(np.array(bounds), np.arange(bounds[-1] + 2))
+
+    def count_milliseconds(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """As `count`, for values of 0 or more."""
+        places = self._place[np.minimum(values, len(self._place) - 1)]
+        return np.bincount(places, minlength=len(self._counts))
 
 
 class HistogramFamily(Collector):
@@ -107,6 +125,11 @@ class Tally:
     risk_sum: float
     flags: NDArray[np.int64] | None
     """By bit, None where there is none."""
+    delays: NDArray[np.int64]
+    delay_sum: float
+    """Seconds."""
+    recalled: NDArray[np.int64]
+    """Repeated, disordered, carried, unremembered."""
 
     def __add__(self, other: Self) -> Self:
         flags = [each.flags for each in (self, other) if each.flags is not None]
@@ -116,6 +139,9 @@ class Tally:
             self.risks + other.risks,
             self.risk_sum + other.risk_sum,
             sum(flags[1:], flags[0]) if flags else None,
+            self.delays + other.delays,
+            self.delay_sum + other.delay_sum,
+            self.recalled + other.recalled,
         )
 
 
@@ -155,11 +181,45 @@ class PredictorMetrics:
         )
         self._flagged = {flag: flagged.labels(**self._values, flag=str(flag.name).lower()) for flag in Flag}
         self._risk = self._histogram("weldserve_risk", "Risk of the readings scored.", _RISKS, np.float32)
+        self._delay = MillisecondHistogram(_DELAYS_MS)
+        HistogramFamily(
+            registry,
+            "weldserve_delivery_delay_seconds",
+            "From a reading's sampling to its arrival; 0 where it says that it was sampled later than that.",
+            self._values,
+            {"": self._delay},
+        )
+        self._recalled = (
+            self._counter("weldserve_repeated_readings", "Readings that came before and got their answer again."),
+            self._counter("weldserve_disordered_readings", "Readings older than what was answered of their sensor."),
+            self._counter("weldserve_carried_readings", "Readings that got the answer of an earlier one."),
+            self._counter(
+                "weldserve_unremembered_readings", "Readings scored without memory, for lack of room for their sensors."
+            ),
+        )
 
     def watch_queue(self, waiting: Callable[[], int]) -> None:
         """Report `waiting()` as the readings in the queue."""
         queue = Gauge("weldserve_queue_readings", "Readings that wait to be scored.", LABELS, registry=self._registry)
         queue.labels(**self._values).set_function(waiting)
+
+    def watch_memory(self, memory: SensorMemory) -> None:
+        """Report what is remembered of sensors."""
+        for name, text, value in (
+            ("weldserve_remembered_sensors", "Sensors that are remembered.", lambda: memory.sensors),
+            (
+                "weldserve_forgotten_sensors",
+                "Sensors forgotten since the start to make room.",
+                lambda: memory.forgotten,
+            ),
+            (
+                "weldserve_sensor_memory_bytes",
+                "Bytes of the arrays that hold what is remembered of sensors.",
+                lambda: memory.bytes_at(memory.sensors),
+            ),
+        ):
+            gauge = Gauge(name, text, LABELS, registry=self._registry)
+            gauge.labels(**self._values).set_function(value)
 
     def bundle_is_served(self, digest: str) -> None:
         """Say which bundle gives the answers."""
@@ -194,17 +254,32 @@ class PredictorMetrics:
         self._requests.labels(**self._values, protocol=protocol, status=status).inc(len(seconds))
         self._request_seconds.observe(seconds)
 
-    def tally(self, answer: Answer) -> Tally:
-        """What `answers` will be told of an answer; may be called in any thread."""
-        unscored = has(answer.flags, Flag.NOT_SCORED)
-        risk = answer.risk[~unscored] if unscored.any() else answer.risk
+    def tally(self, answer: Answer, recollection: Recollection | None, delays: NDArray[np.int64]) -> Tally:
+        """What `answers` will be told of an answer; may be called in any thread.
+
+        `delays`: of the readings' delivery, in milliseconds.
+        """
+        if recollection is None:
+            unscored = has(answer.flags, Flag.NOT_SCORED)
+            risk = answer.risk[~unscored] if unscored.any() else answer.risk
+            recalled = np.zeros(len(self._recalled), np.int64)
+        else:
+            rows = recollection.rows
+            risk = answer.risk if len(rows) == len(answer) else answer.risk[rows]
+            recalled = np.array(
+                [recollection.repeated, recollection.disordered, recollection.carried, recollection.unremembered]
+            )
         flags = np.bincount(answer.flags, minlength=len(_HAS_FLAG)) @ _HAS_FLAG if answer.flags.any() else None
+        taken = np.clip(delays, 0, _LONGEST_DELAY_MS)
         return Tally(
             readings=len(answer),
             at_risk=int(np.count_nonzero(answer.decision == Decision.AT_RISK)),
             risks=self._risk.count(risk),
             risk_sum=float(risk.sum(dtype=np.float64)),
             flags=flags,
+            delays=self._delay.count_milliseconds(taken),
+            delay_sum=int(taken.sum()) / 1000,
+            recalled=recalled,
         )
 
     def answers(self, tally: Tally) -> None:
@@ -212,6 +287,10 @@ class PredictorMetrics:
         self._readings.inc(tally.readings)
         self._at_risk.inc(tally.at_risk)
         self._risk.add(tally.risks, tally.risk_sum)
+        self._delay.add(tally.delays, tally.delay_sum)
+        for counter, count in zip(self._recalled, tally.recalled.tolist(), strict=True):
+            if count:
+                counter.inc(count)
         if scored := int(tally.risks.sum()):
             self._pass_readings.observe_one(scored)
         if tally.flags is not None:

@@ -24,7 +24,8 @@ from weld_predictor.intake.fault import RequestError
 from weld_predictor.intake.flags import Bounds, Flag, flag_readings, has
 from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.layout import read_columns
-from weld_predictor.intake.readings import Readings, join
+from weld_predictor.intake.memory import Recollection, SensorMemory
+from weld_predictor.intake.readings import Readings, delays, join
 from weld_predictor.metrics import KServeMetrics, PredictorMetrics, Tally
 from weld_predictor.pass_thread import PassThread
 from weld_predictor.tracing import Traces
@@ -37,22 +38,65 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Assessor:
-    """What follows from readings by the card: flags, risk, decision."""
+    """What follows from readings by the card and by what is remembered of their sensors: flags, risk, decision."""
 
     bounds: Bounds
     threshold: float
     risk: Risk
+    memory: SensorMemory | None = None
+    """None: every reading is scored."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, never going back; of the memory."""
 
-    def answer(self, readings: Readings, arrived_at: int | NDArray[np.int64]) -> Answer:
-        """The answer to N readings that arrived at `arrived_at`, Unix time in milliseconds, [N]."""
+    def answer(self, readings: Readings, arrived_at: int | NDArray[np.int64]) -> tuple[Answer, Recollection | None]:
+        """The answer to N readings that arrived at `arrived_at`, Unix time in milliseconds, [N].
+
+        And what was remembered of them. Where it raises, nothing of it is remembered.
+        """
         flags = flag_readings(readings, self.bounds, arrived_at)
-        features = readings.features
-        unscored = has(flags, Flag.NOT_SCORED)
-        if unscored.any():
-            features = features[~unscored]
-        scored = self.risk(features) if len(features) else np.empty(0, np.float32)
-        risk, flags = complete(flags, scored)
-        return Answer(risk, decide(risk, self.threshold), flags)
+        if self.memory is None:
+            features = readings.features
+            unscored = has(flags, Flag.NOT_SCORED)
+            if unscored.any():
+                features = features[~unscored]
+            risk, flags = complete(flags, self._scored(features))
+            return Answer(risk, decide(risk, self.threshold), flags), None
+        try:
+            risk, flags, recollection = self._remembering(self.memory, readings, flags)
+        except BaseException:
+            self.memory.forget()
+            raise
+        return Answer(risk, decide(risk, self.threshold), flags), recollection
+
+    def _remembering(
+        self, memory: SensorMemory, readings: Readings, own: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint32], Recollection]:
+        """Risk and flags of readings that would have their `own` flags alone."""
+        now = self.clock()
+        flags = own.copy()
+        recollection = memory.recall(readings, flags, now)
+        risk = self._risk_of(readings, recollection.rows)
+        if not np.isfinite(risk[recollection.rows]).all():
+            # What the estimator has no answer to is not scored, and others may have been waiting for that answer.
+            every = np.flatnonzero(~has(own, Flag.NOT_SCORED)).astype(np.intc)
+            risk = self._risk_of(readings, every)
+            flags = own.copy()
+            flags[every[~np.isfinite(risk[every])]] |= np.uint32(Flag.NOT_SCORED)
+            recollection = memory.recall(readings, flags, now)
+        memory.keep(risk)
+        return risk, flags, recollection
+
+    def _risk_of(self, readings: Readings, rows: NDArray[np.intc]) -> NDArray[np.float32]:
+        """[N], of `rows`; of the others anything."""
+        if len(rows) == len(readings):
+            # A copy: the risks that are filled in are no business of the estimator's.
+            return np.array(self._scored(readings.features), np.float32)
+        risk = np.empty(len(readings), np.float32)
+        risk[rows] = self._scored(readings.features[rows])
+        return risk
+
+    def _scored(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.risk(features) if len(features) else np.empty(0, np.float32)
 
 
 @dataclass(slots=True)
@@ -171,13 +215,14 @@ class Passes:
         parts, readings = alike
         started = self._clock()
         try:
-            answer = self._assessor.answer(readings, self._arrivals(parts))
+            arrived_at = self._arrivals(parts)
+            answer, recollection = self._assessor.answer(readings, arrived_at)
         except Exception as error:  # noqa: BLE001 - estimators raise what they like
             self._answer_alone(parts, readings, error, outcomes)
             return
         scored = self._clock()
         outcomes.score += scored - started
-        outcomes.add_tally(self._metrics.tally(answer))
+        outcomes.add_tally(self._metrics.tally(answer, recollection, delays(readings, arrived_at)))
         outcomes.calls += _responses(parts, answer)
         outcomes.encode += self._clock() - scored
 

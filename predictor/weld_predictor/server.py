@@ -32,8 +32,10 @@ from weld_predictor.extraction import FeatureThread
 from weld_predictor.front.connection import Front
 from weld_predictor.grpc_server import InferenceService, PredictorGrpcServer
 from weld_predictor.inference import InferenceRoutes, inference_paths, longest_body
+from weld_predictor.intake.choice import open_memory
 from weld_predictor.intake.flags import Bounds
 from weld_predictor.intake.form import InputForm
+from weld_predictor.intake.policy import Policy
 from weld_predictor.intake.sensors import KnownSensors
 from weld_predictor.life_cycle import LifeCycle, Phase
 from weld_predictor.metadata import model_metadata
@@ -54,7 +56,12 @@ class PredictorServer(ModelServer):
     """Serves the bundle of `settings`, whose card is `card`, until it is interrupted."""
 
     def __init__(
-        self, settings: PredictorSettings, card: BundleCard, traces: Traces, sensors: KnownSensors | None
+        self,
+        settings: PredictorSettings,
+        card: BundleCard,
+        traces: Traces,
+        sensors: KnownSensors | None,
+        policy: Policy,
     ) -> None:
         super().__init__(
             http_port=settings.http_port, enable_grpc=False, enable_docs_url=False, enable_latency_logging=False
@@ -74,10 +81,19 @@ class PredictorServer(ModelServer):
         self._extraction = FeatureThread(settings.queue_readings)
         form = InputForm.of(card)
         self._columns = form.columns
-        bounds = Bounds.of(card, parse_duration(settings.deadline), parse_duration(settings.jitter), sensors)
+        bounds = Bounds.of(
+            card,
+            parse_duration(settings.deadline),
+            parse_duration(settings.jitter),
+            sensors,
+            lateness=None if settings.lateness is None else parse_duration(settings.lateness),
+            reject_late=policy.reject_late,
+        )
+        memory = open_memory(policy)
+        self._metrics.watch_memory(memory)
         passes = Passes(
             form,
-            Assessor(bounds, card.decision_threshold, self._risk),
+            Assessor(bounds, card.decision_threshold, self._risk, memory),
             self._thread,
             self._metrics,
             KServeMetrics(settings.model_name),
@@ -104,6 +120,7 @@ class PredictorServer(ModelServer):
             card,
             settings.digest,
             {"readings_in_a_request": settings.queue_readings, "bytes_in_a_request": longest},
+            policy,
         )
         self._routes = InferenceRoutes(
             card.version, metadata, longest, self.dataplane, self._metrics, self._life_cycle, traces

@@ -67,12 +67,5 @@ class Policy:
             most_sensors=settings.most_sensors,
         )
 
-    def __str__(self) -> str:
-        return {
-            Sampling.ALL: "All",
-            Sampling.EVERY_NTH: f"EveryNth, one of {self.every}",
-            Sampling.ON_CHANGE: "OnChange",
-        }[self.sampling]
-
 
 _SAMPLINGS = {"All": Sampling.ALL, "EveryNth": Sampling.EVERY_NTH, "OnChange": Sampling.ON_CHANGE}

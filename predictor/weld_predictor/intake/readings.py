@@ -86,6 +86,15 @@ def join(readings: Sequence[Readings]) -> Readings:
     )
 
 
+def delays(readings: Readings, arrived_at: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Milliseconds from sampling to arrival, of those with a sampling time; below 0 where a clock is wrong.
+
+    `arrived_at`: Unix time in milliseconds, [N].
+    """
+    taken: NDArray[np.int64] = arrived_at - readings.sampled_at
+    return taken if readings.untimed is None else taken[~readings.untimed]
+
+
 def _untimed(readings: Sequence[Readings]) -> NDArray[np.bool_] | None:
     if all(each.untimed is None for each in readings):
         return None

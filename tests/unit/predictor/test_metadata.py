@@ -35,7 +35,8 @@ def test_the_properties_say_what_the_tensors_mean() -> None:
         "sampled_at": "Unix time in milliseconds",
         "decision": "0 sound, 1 at_risk",
         "flags": "1 not_scored, 2 not_finite, 4 out_of_range, 8 late, 16 ahead, 32 missing_context, "
-        "64 saturated, 128 no_coupling, 256 unknown_sensor",
+        "64 saturated, 128 no_coupling, 256 unknown_sensor, 512 carried",
         "not_scored_with": "not_finite, missing_context",
+        "sampling": "All",
         "most_readings": "10",
     }

@@ -9,8 +9,17 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.samples import Sample
 
 from weld_predictor.answer import Answer
+from weld_predictor.intake.arrays import ArrayMemory
 from weld_predictor.intake.flags import Flag
-from weld_predictor.metrics import ArrayHistogram, HistogramFamily, KServeMetrics, PredictorMetrics
+from weld_predictor.intake.memory import Recollection
+from weld_predictor.intake.policy import Policy
+from weld_predictor.metrics import (
+    ArrayHistogram,
+    HistogramFamily,
+    KServeMetrics,
+    MillisecondHistogram,
+    PredictorMetrics,
+)
 
 LABELS = {"model": "north-line", "version": "1.0.0", "site": "north", "region": "south"}
 ANSWER = Answer(
@@ -18,6 +27,7 @@ ANSWER = Answer(
     decision=np.array([1, 0, 1], np.uint8),
     flags=np.array([0, Flag.LATE, Flag.LATE | Flag.NOT_SCORED], np.uint32),
 )
+DELAYS = np.array([20, -3, 2**62])
 
 
 def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
@@ -32,7 +42,7 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     metrics.requests("rest", "200", np.array([0.5, 0.25]))
     metrics.request("grpc", "RESOURCE_EXHAUSTED", 0.25)
     metrics.deadline_missed(3)
-    metrics.answers(metrics.tally(ANSWER))
+    metrics.answers(metrics.tally(ANSWER, None, DELAYS))
 
     def value(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(f"weldserve_{name}", {**LABELS, **labels})
@@ -62,11 +72,46 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
 def test_tallies_of_parts_add_up_to_that_of_the_whole() -> None:
     registries = CollectorRegistry(), CollectorRegistry()
     whole, parts = (PredictorMetrics(registry, **LABELS) for registry in registries)
-    whole.answers(whole.tally(ANSWER))
-    parts.answers(parts.tally(ANSWER.part(0, 1)) + parts.tally(ANSWER.part(1, 3)))
+    whole.answers(whole.tally(ANSWER, RECALLED, DELAYS))
+    first_part = parts.tally(ANSWER.part(0, 1), Recollection(np.array([0], np.intc), 0, 1, 0, 3), DELAYS[:1])
+    second_part = parts.tally(ANSWER.part(1, 3), Recollection(np.array([], np.intc), 1, 1, 2, 0), DELAYS[1:])
+    parts.answers(first_part + second_part)
     first, second = ([(each.name, each.labels, each.value) for each in samples(registry)] for registry in registries)
     passes = "weldserve_batch_readings"
     assert [each for each in first if passes not in each[0]] == [each for each in second if passes not in each[0]]
+
+
+def test_what_is_remembered_is_counted_and_only_what_is_scored_has_its_risk_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = PredictorMetrics(registry, **LABELS)
+    memory = ArrayMemory(Policy(most_sensors=100))
+    metrics.watch_memory(memory)
+    metrics.answers(metrics.tally(ANSWER, RECALLED, DELAYS))
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"weldserve_{name}", {**LABELS, **labels})
+
+    assert value("readings_total") == 3
+    assert value("risk_count") == value("batch_readings_sum") == 1
+    counted = [f"{what}_readings_total" for what in ("repeated", "disordered", "carried", "unremembered")]
+    assert [value(name) for name in counted] == [1, 2, 2, 3]
+    assert value("remembered_sensors") == value("forgotten_sensors") == 0
+    assert value("sensor_memory_bytes") == memory.bytes_at(0)
+    assert value("delivery_delay_seconds_count") == 3
+    assert value("delivery_delay_seconds_bucket", le="0.005") == 1
+    assert value("delivery_delay_seconds_bucket", le="0.01") == 1
+    assert value("delivery_delay_seconds_bucket", le="0.02") == value("delivery_delay_seconds_bucket", le="10.0") == 2
+    assert value("delivery_delay_seconds_sum") == 0.02 + 86_400
+
+
+@given(st.lists(st.integers(0, 2000), max_size=30))
+def test_milliseconds_are_counted_as_seconds_are(values: list[int]) -> None:
+    ready, sought = MillisecondHistogram((1, 10, 20, 1000)), ArrayHistogram((0.001, 0.01, 0.02, 1.0))
+    milliseconds = np.array(values, np.int64)
+    assert ready.count_milliseconds(milliseconds).tolist() == sought.count(milliseconds / 1000).tolist()
+
+
+RECALLED = Recollection(np.array([0], np.intc), repeated=1, disordered=2, carried=2, unremembered=3)
 
 
 def samples(registry: CollectorRegistry) -> list[Sample]:
