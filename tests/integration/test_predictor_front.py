@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -111,7 +112,7 @@ class Answers:
         chosen = part(self._sent, rows)
         make = self._source.choice((binary_body, json_body))
         content, length = make(
-            numbered(chosen) if self._source.random() < 0.3 else chosen,
+            numbered(chosen, rows.start) if self._source.random() < 0.3 else chosen,
             id="tick" if self._source.random() < 0.3 else None,
             parameters={"binary_data_output": self._source.random() < 0.5},
         )
@@ -148,7 +149,9 @@ async def test_answers_are_the_same_whatever_the_batching_the_protocol_and_the_s
     process: PredictorProcess, sent: Readings, alone: dict[str, NDArray[Any]], seed: int
 ) -> None:
     source = random.Random(seed)
-    answers = Answers(process, sent, source)
+    # Sampled at another time, so that they are not answered from memory.
+    again = replace(sent, sampled_at=sent.sampled_at + 1 + seed)
+    answers = Answers(process, again, source)
     rows = partitions(source)
     source.shuffle(rows)
     third = len(rows) // 3

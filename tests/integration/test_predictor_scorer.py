@@ -61,7 +61,7 @@ async def test_what_has_no_native_form_is_scored_as_the_estimator_scores_it(
     tmp_path: Path, calibrated: PackedBundle
 ) -> None:
     features = np.random.default_rng(0).uniform(-1, 1, (20, INPUTS)).astype(np.float32)
-    instances = [{"features": row, "sensor_id": "s", "sampled_at": 0} for row in features.tolist()]
+    instances = [{"features": row, "sensor_id": "s", "sampled_at": at} for at, row in enumerate(features.tolist())]
     async with predictor(tmp_path, calibrated) as process:
         await process.logged("ready")
         async with httpx.AsyncClient(base_url=await process.address()) as client:

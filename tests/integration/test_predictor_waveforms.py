@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -27,6 +28,8 @@ FEATURES = extract(WAVES)
 CONTEXT = np.random.default_rng(1).uniform(0, 10, (COUNT, 2)).astype(np.float32)
 ROWS = np.hstack([FEATURES, CONTEXT])
 INFER = "/v2/models/north-line/infer"
+_SENSORS = itertools.count()
+"""No two readings are of one sensor, so that none is answered from memory."""
 
 DAMAGE: dict[str, Callable[[NDArray[np.float32], NDArray[np.float32]], None]] = {
     "a feature is NaN": lambda features, _: features.__setitem__(3, np.nan),
@@ -65,7 +68,7 @@ async def answers(client: httpx.AsyncClient, **tensors: NDArray[Any]) -> dict[st
     content, length = with_binary(
         [
             *((name, datatypes[str(values.dtype)], values.shape, values.tobytes()) for name, values in tensors.items()),
-            ("sensor_id", "BYTES", [count], text_bytes([b"weld-7"] * count)),
+            ("sensor_id", "BYTES", [count], text_bytes([b"weld-%d" % next(_SENSORS) for _ in range(count)])),
             ("sampled_at", "INT64", [count], np.full(count, time.time_ns() // 1_000_000).tobytes()),
         ]
     )

@@ -16,11 +16,12 @@ Body = tuple[bytes, str | None]
 
 
 def readings(count: int, features: int, *, sampled_at: int = 0, seed: int = 0) -> Readings:
-    """Readings with distinct sensors, features within -1 to 1."""
+    """Readings with distinct sensors, other ones for each seed, and features within -1 to 1."""
     source = np.random.default_rng(seed)
+    others = f"-of-{seed}" if seed else ""
     return Readings(
         features=source.uniform(-1, 1, (count, features)).astype(np.float32),
-        sensor_id=np.array([f"sensor-{index}" for index in range(count)], np.bytes_),
+        sensor_id=np.array([f"sensor-{index}{others}" for index in range(count)], np.bytes_),
         sampled_at=np.full(count, sampled_at, np.int64),
     )
 
@@ -71,9 +72,9 @@ def text_bytes(texts: Sequence[bytes]) -> bytes:
     return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
 
 
-def numbered(given: Readings) -> Readings:
-    """The same readings, with sensors named by number."""
-    numbers: NDArray[np.int64] = np.arange(len(given), dtype=np.int64)
+def numbered(given: Readings, first: int = 0) -> Readings:
+    """The same readings, with sensors named by number, from `first` on."""
+    numbers: NDArray[np.int64] = np.arange(first, first + len(given), dtype=np.int64)
     return Readings(given.features, numbers, given.sampled_at)
 
 
