@@ -33,6 +33,9 @@ from weld_predictor.tracing import Traces
 Risk = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Features [N, F], finite but for context, to risk [N], row by row: no row's risk depends on the others."""
 
+_MOST_ATTEMPTS = 64
+"""To find the readings that the estimator has no answer to; more than one of a sensor in one pass takes more."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -76,15 +79,32 @@ class Assessor:
         flags = own.copy()
         recollection = memory.recall(readings, flags, now)
         risk = self._risk_of(readings, recollection.rows)
-        if not np.isfinite(risk[recollection.rows]).all():
-            # What the estimator has no answer to is not scored, and others may have been waiting for that answer.
-            every = np.flatnonzero(~has(own, Flag.NOT_SCORED)).astype(np.intc)
-            risk = self._risk_of(readings, every)
-            flags = own.copy()
-            flags[every[~np.isfinite(risk[every])]] |= np.uint32(Flag.NOT_SCORED)
-            recollection = memory.recall(readings, flags, now)
+        if not _are_finite(risk[recollection.rows]):
+            risk, flags, recollection = self._around_failures(memory, readings, own, now)
         memory.keep(risk)
         return risk, flags, recollection
+
+    def _around_failures(
+        self, memory: SensorMemory, readings: Readings, own: NDArray[np.uint32], now: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint32], Recollection]:
+        """Risk and flags where the estimator has no answer to some readings, for whose answers others may have waited.
+
+        Each time one of them counts as not scored, others may be scored in its place.
+        """
+        scorable = np.flatnonzero(~has(own, Flag.NOT_SCORED)).astype(np.intc)
+        every = self._risk_of(readings, scorable)
+        unanswered = np.zeros(len(readings), np.bool_)
+        for attempt in range(_MOST_ATTEMPTS):
+            flags = own.copy()
+            flags[unanswered] |= np.uint32(Flag.NOT_SCORED)
+            recollection = memory.recall(readings, flags, now)
+            rows = recollection.rows
+            if _are_finite(every[rows]):
+                break
+            # At last, all that would fail if they were scored.
+            failing = scorable if attempt == _MOST_ATTEMPTS - 2 else rows
+            unanswered[failing[~np.isfinite(every[failing])]] = True
+        return every, flags, recollection
 
     def _risk_of(self, readings: Readings, rows: NDArray[np.intc]) -> NDArray[np.float32]:
         """[N], of `rows`; of the others anything."""
@@ -97,6 +117,10 @@ class Assessor:
 
     def _scored(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         return self.risk(features) if len(features) else np.empty(0, np.float32)
+
+
+def _are_finite(risk: NDArray[np.float32]) -> bool:
+    return bool(np.isfinite(risk).all())
 
 
 @dataclass(slots=True)

@@ -72,6 +72,32 @@ WRONG: dict[str, tuple[Callable[[Document], None], str]] = {
         changed("spec", "serving", "batching", to={"maxReadings": 10, "queueReadings": 5}),
         "spec.serving.batching.maxReadings",
     ),
+    "every nth of all": (changed("spec", "serving", "intake", to={"everyNth": 5}), "spec.serving.intake.everyNth"),
+    "every nth of none": (
+        changed("spec", "serving", "intake", to={"sampling": "EveryNth"}),
+        "spec.serving.intake.everyNth",
+    ),
+    "a change of nothing": (
+        changed("spec", "serving", "intake", to={"sampling": "OnChange"}),
+        "spec.serving.intake.onChange",
+    ),
+    "a change of no feature": (
+        changed("spec", "serving", "intake", to={"sampling": "OnChange", "onChange": {"features": []}}),
+        "spec.serving.intake.onChange.features",
+    ),
+    "a feature named twice": (
+        changed(
+            "spec",
+            "serving",
+            "intake",
+            to={"sampling": "OnChange", "onChange": {"features": [{"name": "echo", "deadBand": 1}] * 2}},
+        ),
+        "spec.serving.intake.onChange.features",
+    ),
+    "silence of nothing": (
+        changed("spec", "serving", "intake", to={"longestSilence": "0s"}),
+        "spec.serving.intake.longestSilence",
+    ),
     "name too long": (changed("metadata", "name", to="n" * 33), "metadata.name"),
     "missing version": (changed("spec", "model", "version", to=None), "spec.model.version"),
     "version in words": (changed("spec", "model", "version", to="latest"), "spec.model.version"),
