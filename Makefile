@@ -8,7 +8,7 @@ RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl 
 # What depends on KServe's resource definitions.
 OF_KSERVE := $(wildcard tests/contract/test_kserve_*.py) tests/contract/test_operator_cluster.py tests/e2e/test_any_cluster.py
 # Two processes: much of the time a test waits for a server.
-IN_TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+IN_TWO := -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: help setup tools demo test test-minimal test-rest test-fast test-images images audit evaluate fuzz features check crd upgrade-report permissions lock clean
 

@@ -77,6 +77,7 @@ async def model(argentina: Country, trained: Trained) -> AsyncIterator[AppliedWe
     """A model that serves 1.0.0 at first."""
     applied = argentina.model("first")
     await applied.apply("1.0.0", trained["1.0.0"][1])
+    await applied.until_stable("1.0.0")
     yield applied
     await applied.delete()
 
