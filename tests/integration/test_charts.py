@@ -212,7 +212,8 @@ async def test_the_operator_takes_the_arguments_that_it_is_started_with(helm: He
     assert container["ports"] == [{"name": "http", "containerPort": settings.http_port}]
     assert settings.namespaces == tuple(values.get("namespaces", ()))
     assert settings.runtime == RELEASE
-    assert settings.predictor_service_account == f"{RELEASE}-predictor"
+    whole = values.get("clusterWide", False)
+    assert settings.predictor_service_account == (None if whole else f"{RELEASE}-predictor")
     assert settings.lease_namespace == RELEASE
     assert settings.lease_name == f"{RELEASE}-operator"
     assert settings.prometheus_url == values.get("monitoring", {}).get("prometheusUrl")

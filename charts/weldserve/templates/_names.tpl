@@ -11,11 +11,12 @@
 {{ include "weldserve.fullname" . }}-operator
 {{- end -}}
 
-{{/* The ServiceAccount of predictors whose WeldModel names none; empty where the cluster's default is to be used. */}}
+{{/* The ServiceAccount of predictors whose WeldModel names none; empty where the namespace's default is to be used: a release
+for the whole cluster makes none, as nobody knows the namespaces. */}}
 {{- define "weldserve.predictorAccount" -}}
 {{- if .Values.storage.serviceAccount.name -}}
 {{- .Values.storage.serviceAccount.name -}}
-{{- else if .Values.storage.serviceAccount.create -}}
+{{- else if and .Values.storage.serviceAccount.create (not .Values.clusterWide) -}}
 {{- include "weldserve.fullname" . }}-predictor
 {{- end -}}
 {{- end -}}
