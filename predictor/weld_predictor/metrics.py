@@ -270,17 +270,22 @@ class PredictorMetrics:
                 [recollection.repeated, recollection.disordered, recollection.carried, recollection.unremembered]
             )
         flags = np.bincount(answer.flags, minlength=len(_HAS_FLAG)) @ _HAS_FLAG if answer.flags.any() else None
-        taken = np.clip(delays, 0, _LONGEST_DELAY_MS)
+        delay_counts, delay_sum = self.tally_delays(delays)
         return Tally(
             readings=len(answer),
             at_risk=int(np.count_nonzero(answer.decision == Decision.AT_RISK)),
             risks=self._risk.count(risk),
             risk_sum=float(risk.sum(dtype=np.float64)),
             flags=flags,
-            delays=self._delay.count_milliseconds(taken),
-            delay_sum=int(taken.sum()) / 1000,
+            delays=delay_counts,
+            delay_sum=delay_sum,
             recalled=recalled,
         )
+
+    def tally_delays(self, delays: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
+        """By bound, and their sum in seconds, of `delays` in milliseconds; may be called in any thread."""
+        taken = np.clip(delays, 0, _LONGEST_DELAY_MS)
+        return self._delay.count_milliseconds(taken), int(taken.sum()) / 1000
 
     def answers(self, tally: Tally) -> None:
         """The readings of one pass have their answer."""
