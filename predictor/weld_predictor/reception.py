@@ -9,7 +9,7 @@ from collections.abc import Callable
 from weld_predictor.batching import MicroBatcher
 from weld_predictor.calls import Call
 from weld_predictor.envelopes import Envelopes
-from weld_predictor.extraction import FeatureThread
+from weld_predictor.extraction import FeatureThreads
 from weld_predictor.faults import FAULTS
 from weld_predictor.metrics import PredictorMetrics
 
@@ -21,7 +21,7 @@ class Reception:
         self,
         envelopes: Envelopes,
         batcher: MicroBatcher,
-        extraction: FeatureThread,
+        extraction: FeatureThreads,
         metrics: PredictorMetrics,
         wall_clock: Callable[[], int],
     ) -> None:
@@ -61,7 +61,7 @@ class Reception:
         started = time.perf_counter()
         assert call.readings is not None
         try:
-            call.readings = await self._extraction.features(call.readings, self._envelopes.form)
+            call.readings = await self._extraction.features(call.readings)
             seconds = time.perf_counter() - started
             call.steps = (("features", seconds),)
             self._metrics.stage("features", seconds)

@@ -26,9 +26,10 @@ from weld_api.card import BundleCard
 from weld_api.predictor_settings import PredictorSettings
 from weld_api.quantity import parse_duration
 from weld_predictor.batching import MicroBatcher
+from weld_predictor.cores import usable_cores
 from weld_predictor.data_plane import OneModelForLife, PredictorDataPlane
 from weld_predictor.envelopes import Envelopes
-from weld_predictor.extraction import FeatureThread
+from weld_predictor.extraction import FeatureThreads
 from weld_predictor.front.connection import Front
 from weld_predictor.grpc_server import InferenceService, PredictorGrpcServer
 from weld_predictor.inference import InferenceRoutes, inference_paths, longest_body
@@ -36,6 +37,7 @@ from weld_predictor.intake.choice import open_memory
 from weld_predictor.intake.flags import Bounds
 from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.policy import Policy
+from weld_predictor.intake.readings import with_features
 from weld_predictor.intake.sensors import KnownSensors
 from weld_predictor.life_cycle import LifeCycle, Phase
 from weld_predictor.metadata import model_metadata
@@ -78,8 +80,8 @@ class PredictorServer(ModelServer):
         self._life_cycle = LifeCycle(drain=_seconds(settings.drain))
         self._scorer: Scorer | None = None
         self._thread = PassThread()
-        self._extraction = FeatureThread(settings.queue_readings)
-        form = InputForm.of(card)
+        form, cores = InputForm.of(card), usable_cores()
+        self._extraction = FeatureThreads(settings.queue_readings, partial(with_features, form=form), cores)
         self._columns = form.columns
         bounds = Bounds.of(
             card,

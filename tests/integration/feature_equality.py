@@ -53,7 +53,8 @@ def _served(readings: Readings, form: InputForm, source: random.Random) -> Itera
     while start < len(readings.ascans):
         part = slice(start, start + source.choice(SIZES))
         request = source.choice((_over_rest, _over_grpc))(_tensors(readings, part))
-        yield with_features(take_readings(request, form, SENSORS), form).features
+        [found] = with_features([take_readings(request, form, SENSORS)], form)
+        yield found.features
         start = part.stop
 
 

@@ -103,13 +103,20 @@ def _untimed(readings: Sequence[Readings]) -> NDArray[np.bool_] | None:
     )
 
 
-def with_features(readings: Readings, form: InputForm) -> Readings:
-    """The same readings, with features from their waveforms if they have any; takes tens of microseconds for each."""
-    if readings.ascans is None:
-        return readings
-    features = readings.features.copy()
-    features[:, form.measured] = form.extract(readings.ascans)
-    return replace(readings, features=features, ascans=None)
+def with_features(requests: Sequence[Readings], form: InputForm) -> list[Readings]:
+    """The readings of each request, with features from their waveforms in the place of these.
+
+    Takes tens of microseconds for each reading.
+    """
+    waves = [readings.ascans for readings in requests if readings.ascans is not None]
+    extracted = form.extract(waves[0] if len(waves) == 1 else np.concatenate(waves))
+    found, start = [], 0
+    for readings in requests:
+        features = readings.features.copy()
+        features[:, form.measured] = extracted[start : start + len(readings)]
+        found.append(replace(readings, features=features, ascans=None))
+        start += len(readings)
+    return found
 
 
 def _columns(values: dict[str, NDArray[Any]], form: InputForm) -> NDArray[np.float32]:

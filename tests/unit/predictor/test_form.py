@@ -38,7 +38,8 @@ def body(tensors: dict[str, np.ndarray]) -> Any:
 
 def take(given: BundleCard, **tensors: np.ndarray) -> Readings:
     form = InputForm.of(given)
-    return with_features(take_readings(parse_request(*body(tensors)), form, 10), form)
+    taken = take_readings(parse_request(*body(tensors)), form, 10)
+    return taken if taken.ascans is None else with_features([taken], form)[0]
 
 
 def refusal(given: BundleCard, **tensors: np.ndarray) -> str:
@@ -60,7 +61,13 @@ def test_waveforms_give_the_features_of_training_bit_for_bit() -> None:
     waves = ascans(1000)
     form = InputForm.of(weld_card(context=False))
     names = Readings(np.full((1000, MEASURED), np.nan, np.float32), np.arange(1000), np.arange(1000), waves)
-    assert with_features(names, form).features.tobytes() == extract(waves).tobytes()
+    parts = [
+        Readings(names.features[part], names.sensor_id[part], names.sampled_at[part], waves[part])
+        for part in (slice(0, 1), slice(1, 400), slice(400, 1000))
+    ]
+    for requests in ([names], parts):
+        found = np.concatenate([readings.features for readings in with_features(requests, form)])
+        assert found.tobytes() == extract(waves).tobytes()
 
 
 def test_waveforms_and_their_features_become_the_same_readings() -> None:

@@ -20,10 +20,11 @@ from weld_predictor.answer import RestAnswer
 from weld_predictor.batching import Client, MicroBatcher
 from weld_predictor.calls import Call, GrpcCall, PredictCall, RestCall
 from weld_predictor.envelopes import Envelopes
-from weld_predictor.extraction import FeatureThread
+from weld_predictor.extraction import FeatureThreads
 from weld_predictor.intake.fault import RequestError
 from weld_predictor.intake.flags import Bounds, Flag
 from weld_predictor.intake.form import InputForm
+from weld_predictor.intake.readings import with_features
 from weld_predictor.metrics import KServeMetrics, PredictorMetrics
 from weld_predictor.pass_thread import PassThread
 from weld_predictor.passes import Assessor, Passes
@@ -82,7 +83,8 @@ class Predictor:
         )
         batcher = MicroBatcher(passes.perform, max_readings=max_readings, max_delay=0, queue_readings=1000)
         envelopes = Envelopes(FORM, 1000, {"model_name": "north-line", "model_version": "1.0.0"})
-        self.reception = Reception(envelopes, batcher, FeatureThread(1000), metrics, lambda: NOW)
+        extraction = FeatureThreads(1000, partial(with_features, form=FORM), 1)
+        self.reception = Reception(envelopes, batcher, extraction, metrics, lambda: NOW)
 
     async def answer(self, *calls: Call) -> list[Any]:
         """What each of the calls is settled with, all of them taken at once."""
