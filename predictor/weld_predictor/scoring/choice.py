@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from weld_api.card import BundleCard
 from weld_api.predictor_settings import PredictorSettings
 from weld_bundle.loading import load
+from weld_predictor.cores import usable_cores
 from weld_predictor.scoring.forms import Ensemble, MalformedTreeError
 from weld_predictor.scoring.native import NativeScorer, NotBuiltError
 from weld_predictor.scoring.reference import ReferenceScorer
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 def load_scorer(settings: PredictorSettings) -> Scorer:
     """A warm scorer of the bundle of `settings`. Raises BundleError as `weld_bundle.loading.load` does."""
     bundle = load(settings.bundle, settings.digest)
-    scorer = choose_scorer(bundle.estimator, bundle.card)
+    scorer = choose_scorer(bundle.estimator, bundle.card, usable_cores())
     if not isinstance(scorer, NativeScorer):
         _log.warning("not scored natively", extra={"scorer": scorer.name, "reason": scorer.reason})
     warm_up(scorer, bundle.card, settings.max_readings)
