@@ -8,9 +8,11 @@ KServe's always listens on all interfaces, lets uvicorn end at once on SIGTERM, 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from socket import socket
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,6 +23,7 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.server import RESTServer
 
 from weld_predictor.faults import add_fault_handlers
+from weld_predictor.front.acceptor import Acceptor
 from weld_predictor.front.connection import Front, InferenceConnection
 from weld_predictor.front.watch import watch
 from weld_predictor.inference import InferenceRoutes
@@ -87,7 +90,17 @@ class PredictorRestServer(RESTServer):
 
 
 class _QuietServer(uvicorn.Server):
-    """uvicorn, with signals left to the predictor's life cycle."""
+    """uvicorn, with signals left to the predictor's life cycle, and connections taken by ours."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # theirs is a generator's
         return nullcontext()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        make_protocol: Callable[[], asyncio.Protocol] = partial(
+            cast(Any, self.config.http_protocol_class),
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        self.servers = [Acceptor(listener, make_protocol) for listener in sockets or ()]  # type: ignore[misc]
