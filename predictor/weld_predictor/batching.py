@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from weld_predictor.pace import Pace
+from weld_predictor.pace import Lateness, Pace
 
 NO_DEADLINE = math.inf
 
@@ -43,7 +43,7 @@ class Client:
 class Request:
     """What waits to be scored."""
 
-    __slots__ = ("came", "client", "due", "readings_count", "taken")
+    __slots__ = ("came", "client", "due", "promised", "readings_count", "taken")
 
     def __init__(self, client: Client, came: float, due: float = NO_DEADLINE) -> None:
         """`came`, and `due` if there is a deadline: seconds, by the batcher's clock."""
@@ -54,6 +54,8 @@ class Request:
         """N, before it is submitted."""
         self.taken = 0
         """Readings that have been taken into a pass."""
+        self.promised = NO_DEADLINE
+        """When it should be answered, as was reckoned when it was submitted; where it has a deadline."""
 
     def fail(self, error: Exception) -> None:
         """It will not be scored, or not to its end."""
@@ -112,6 +114,12 @@ class MicroBatcher:
         self._queue_readings = queue_readings
         self._clock = clock
         self._pace = Pace()
+        self._delivery_pace = Pace()
+        """Of giving out the answers of a pass."""
+        self._lateness = Lateness()
+        self._pass_promised = NO_DEADLINE
+        self._latest_full: tuple[tuple[int, int], QueueFullError] | None = None
+        self._latest_late: tuple[tuple[int, int], TooLateError] | None = None
         self._turns: deque[Client] = deque()
         """Clients of which something waits."""
         self._waiting = 0
@@ -138,13 +146,11 @@ class MicroBatcher:
         answered by its deadline.
         """
         count = request.readings_count
-        if self._waiting + count > self._queue_readings:
-            raise QueueFullError(
-                f"{self._waiting} readings wait already and {count} came, "
-                f"at most {self._queue_readings} may wait; come again later"
-            )
+        error = self.refusal(count, request.due)
+        if error is not None:
+            raise error
         if request.due != NO_DEADLINE:
-            self._check_deadline(request, self._waiting + count)
+            request.promised = self._clock() + self._promise(self._waiting + count) + self._left_of_pass()
         waiting = request.client.waiting
         if not waiting:
             self._turns.append(request.client)
@@ -164,16 +170,45 @@ class MicroBatcher:
             self._waiting -= request.readings_count - request.taken
             request.taken = request.readings_count
 
-    def _check_deadline(self, request: Request, ahead: int) -> None:
-        """`ahead`: readings to be scored until `request` is answered, besides those under way."""
+    def refusal(self, readings: int, due: float) -> QueueFullError | TooLateError | None:
+        """What a request of `readings` that must be answered by `due` would be refused with at present.
+
+        Whoever is refused at the same time for the same reason has the same exception: to make one takes longer than
+        to look whether it is needed.
+        """
+        if self._waiting + readings > self._queue_readings:
+            return self._full_error(readings)
+        if due == NO_DEADLINE or self._is_stale():
+            return None
         now = self._clock()
-        needed = self._pace.seconds(ahead)
-        if self._pass_readings:
-            needed += max(self._pass_started + self._pace.seconds(self._pass_readings) - now, 0)
-        if not self._busy and now - self._pass_ended > self.STALE_SECONDS:
-            needed = 0.0
-        if now + needed > request.due:
-            raise _too_late(request.due - now, needed)
+        needed = self._promise(self._waiting + readings) + self._left_of_pass() + self._lateness.most
+        return None if now + needed <= due else self._late_error(due - now, needed)
+
+    def _full_error(self, readings: int) -> QueueFullError:
+        key = (self._waiting, readings)
+        if self._latest_full is None or self._latest_full[0] != key:
+            text = (
+                f"{self._waiting} readings wait already and {readings} came, "
+                f"at most {self._queue_readings} may wait; come again later"
+            )
+            self._latest_full = key, QueueFullError(text)
+        return self._latest_full[1]
+
+    def _late_error(self, left: float, needed: float) -> TooLateError:
+        key = _milliseconds(left), _milliseconds(needed)
+        if self._latest_late is None or self._latest_late[0] != key:
+            self._latest_late = key, _too_late(left, needed)
+        return self._latest_late[1]
+
+    def _left_of_pass(self) -> float:
+        """Seconds that the pass under way should still take."""
+        if not self._pass_readings:
+            return 0.0
+        return max(self._pass_started + self._pace.seconds(self._pass_readings) - self._clock(), 0.0)
+
+    def _promise(self, readings: int) -> float:
+        """Seconds that it should take until as many readings are scored, and the last of them answered."""
+        return self._pace.seconds(readings) + self._delivery_pace.seconds(min(readings, self._max_readings))
 
     def _start_pass(self) -> None:
         self._starting = None
@@ -181,28 +216,40 @@ class MicroBatcher:
         if parts:
             self._busy = True
             self._pass_readings = sum([part.stop - part.start for part in parts])
+            self._pass_promised = parts[-1].request.promised
             self._pass_started = self._clock()
             self._perform(parts, self._is_quick(self._pass_readings), self._end_pass)
         else:
             self._busy = False
+        if late:
+            # That was not reckoned with when they were let in.
+            self._lateness.learn(self._clock() + self._promise(self._pass_readings) - late[-1][0].promised)
         for request, error in late:
             request.fail(error)
 
     def _end_pass(self, failed: Iterable[Request], deliver: Callable[[], None]) -> None:
         self._pass_ended = self._clock()
-        self._pace.learn(self._pass_readings, self._pass_ended - self._pass_started)
-        self._pass_readings = 0
+        readings, promised, self._pass_readings = self._pass_readings, self._pass_promised, 0
+        self._pace.learn(readings, self._pass_ended - self._pass_started)
         for request in failed:
             self.withdraw(request)
         if self._waiting >= self._max_readings and not self._is_quick(self._max_readings):
             # The scorer need not rest while answers are given out.
             self._start_pass()
-            deliver()
+            self._deliver(readings, promised, deliver)
         else:
             try:
-                deliver()
+                self._deliver(readings, promised, deliver)
             finally:
                 self._go_on()
+
+    def _deliver(self, readings: int, promised: float, deliver: Callable[[], None]) -> None:
+        started = self._clock()
+        deliver()
+        ended = self._clock()
+        self._delivery_pace.learn(readings, ended - started)
+        if promised != NO_DEADLINE:
+            self._lateness.learn(ended - promised)
 
     def _go_on(self) -> None:
         """Under load: until the oldest request has waited `max_delay`, or enough readings wait."""
@@ -231,6 +278,9 @@ class MicroBatcher:
         late: list[tuple[Request, TooLateError]] = []
         room = self._max_readings
         turns = self._turns
+        # All answers of a pass are given out at its end.
+        planned = min(self._waiting, room)
+        needed = 0.0 if self._is_stale() else self._promise(planned)
         while turns and room:
             client = turns[0]
             request = client.waiting[0]
@@ -238,7 +288,7 @@ class MicroBatcher:
             if left > room and parts:
                 break
             turns.popleft()
-            if left and request.due != NO_DEADLINE and (error := self._too_late(request, left if parts else 0)):
+            if left and request.due != NO_DEADLINE and (error := self._too_late(request, needed)):
                 late.append((request, error))
                 request.taken = request.readings_count
                 self._waiting -= left
@@ -255,15 +305,22 @@ class MicroBatcher:
                 request.taken = stop
         return parts, late
 
-    def _too_late(self, request: Request, readings: int) -> TooLateError | None:
-        """What is first of all is scored for as long as there is any time left; `readings` is 0 then."""
-        needed = self._pace.seconds(readings) if readings else 0.0
+    def _too_late(self, request: Request, needed: float) -> TooLateError | None:
+        """`needed`: seconds until it would be answered."""
         left = request.due - self._clock()
         return None if left > needed else _too_late(left, needed)
+
+    def _is_stale(self) -> bool:
+        """Whether there was no pass for so long that what is known of them may be true no more."""
+        return not self._pass_readings and self._clock() - self._pass_ended > self.STALE_SECONDS
 
 
 def _too_late(left: float, needed: float) -> TooLateError:
     return TooLateError(
-        f"{max(left, 0) * 1000:.0f} ms are left of the request's time, "
-        f"but an answer takes {needed * 1000:.0f} ms or more at present"
+        f"{_milliseconds(left)} ms are left of the request's time, "
+        f"but an answer takes {_milliseconds(needed)} ms or more at present"
     )
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(max(seconds, 0.0) * 1000)

@@ -49,6 +49,8 @@ class Call(Request):
         self.client = client
         self.came = came
         self.due = due
+        self.promised = NO_DEADLINE
+        self.readings_count = 0
         self.taken = 0
         self.body = body
         self.settle_with = settle

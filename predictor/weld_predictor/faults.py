@@ -98,7 +98,8 @@ GRPC_CODES: dict[HTTPStatus, grpc.StatusCode] = {
 
 def status_of(error: Exception) -> HTTPStatus:
     """The status of one of `FAULTS`."""
-    return next(status for fault, status in STATUS.items() if isinstance(error, fault))
+    exactly = STATUS.get(type(error))
+    return exactly or next(status for fault, status in STATUS.items() if isinstance(error, fault))
 
 
 def come_again_after(error: Exception) -> int | None:

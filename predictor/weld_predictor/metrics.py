@@ -6,6 +6,7 @@ take value by value, which would cost as much as all the rest of a small request
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -44,6 +45,7 @@ class ArrayHistogram:
     def __init__(self, bounds: Sequence[float], dtype: type[np.floating[Any]] = np.float64) -> None:
         """`dtype`: values are compared with the bounds in this."""
         self._bounds = np.array(bounds, dtype)
+        self._bound_list = self._bounds.tolist()
         self._names = [*map(floatToGoString, bounds), "+Inf"]
         self._counts = np.zeros(len(bounds) + 1, np.int64)
         self._sum = 0.0
@@ -62,7 +64,7 @@ class ArrayHistogram:
 
     def observe_one(self, value: float, times: int = 1) -> None:
         """The same value, `times` times."""
-        self._counts[np.searchsorted(self._bounds, value)] += times
+        self._counts[bisect_left(self._bound_list, value)] += times
         self._sum += value * times
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
@@ -162,6 +164,7 @@ class PredictorMetrics:
             (*LABELS, "protocol", "status"),
             registry=registry,
         )
+        self._counters: dict[tuple[str, str], Counter] = {}
         self._request_seconds = self._histogram(
             "weldserve_request_seconds", "From a request's arrival to its answer.", _SECONDS
         )
@@ -246,13 +249,21 @@ class PredictorMetrics:
 
     def request(self, protocol: str, status: str, seconds: float) -> None:
         """One inference request was answered with `status`, `seconds` after it arrived."""
-        self._requests.labels(**self._values, protocol=protocol, status=status).inc()
+        self._answered(protocol, status).inc()
         self._request_seconds.observe_one(seconds)
 
     def requests(self, protocol: str, status: str, seconds: NDArray[np.float64]) -> None:
         """So many inference requests were answered with `status`, so many seconds after they arrived."""
-        self._requests.labels(**self._values, protocol=protocol, status=status).inc(len(seconds))
+        self._answered(protocol, status).inc(len(seconds))
         self._request_seconds.observe(seconds)
+
+    def _answered(self, protocol: str, status: str) -> Counter:
+        """Looked up once: to find it by its labels takes longer than to refuse a request."""
+        counter = self._counters.get((protocol, status))
+        if counter is None:
+            counter = self._requests.labels(**self._values, protocol=protocol, status=status)
+            self._counters[protocol, status] = counter
+        return counter
 
     def tally(self, answer: Answer, recollection: Recollection | None, delays: NDArray[np.int64]) -> Tally:
         """What `answers` will be told of an answer; may be called in any thread.

@@ -1,4 +1,4 @@
-"""How long a pass takes, learnt from the passes before it."""
+"""How long a pass takes, and how much later than reckoned answers are given, learnt from those before."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ _WEIGHT = 0.05
 """Of the latest pass: about twenty passes count."""
 _MOST_SURPRISE, _LEAST_SURPRISE = 4.0, 0.001
 """A pass counts for no more than so many times what was expected and so many seconds: it may have been held up."""
+_DEVIATIONS = 2.0
+"""Mean deviations above the mean that are seldom passed."""
 
 
 class Pace:
@@ -46,3 +48,25 @@ class Pace:
         else:
             each = self._mean_seconds / self._mean_readings
         return max(self._mean_seconds + each * (readings - self._mean_readings), 0.0)
+
+
+class Lateness:
+    """Seconds that answers are given later than was reckoned."""
+
+    __slots__ = ("_deviation", "_mean")
+
+    _WEIGHT = 0.1
+    """Of the latest: about ten count."""
+
+    def __init__(self) -> None:
+        self._mean = self._deviation = 0.0
+
+    def learn(self, seconds: float) -> None:
+        """An answer was given so much later; negative where it was earlier."""
+        self._deviation += self._WEIGHT * (abs(seconds - self._mean) - self._deviation)
+        self._mean += self._WEIGHT * (seconds - self._mean)
+
+    @property
+    def most(self) -> float:
+        """What is seldom exceeded, 0 or more."""
+        return max(self._mean + _DEVIATIONS * self._deviation, 0.0)

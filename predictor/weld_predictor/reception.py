@@ -12,6 +12,7 @@ from weld_predictor.envelopes import Envelopes
 from weld_predictor.extraction import FeatureThreads
 from weld_predictor.faults import FAULTS
 from weld_predictor.metrics import PredictorMetrics
+from weld_predictor.pass_thread import PassThread
 
 
 class Reception:
@@ -22,6 +23,7 @@ class Reception:
         envelopes: Envelopes,
         batcher: MicroBatcher,
         extraction: FeatureThreads,
+        passes: PassThread,
         metrics: PredictorMetrics,
         wall_clock: Callable[[], int],
     ) -> None:
@@ -29,12 +31,14 @@ class Reception:
         self._envelopes = envelopes
         self._batcher = batcher
         self._extraction = extraction
+        self._passes = passes
         self._metrics = metrics
         self._wall_clock = wall_clock
         self._extracting: set[asyncio.Task[None]] = set()
 
     def take(self, call: Call) -> None:
         """Have `call` answered: it is settled once, maybe at once, with a response or an exception."""
+        self._passes.deliver()
         try:
             started = time.perf_counter()
             call.open(self._envelopes, self._wall_clock)
@@ -46,6 +50,11 @@ class Reception:
             self._batcher.submit(call)
         except FAULTS as error:
             call.settle(error)
+
+    def refusal(self, readings: int, due: float) -> Exception | None:
+        """What a call of `readings` would be settled with at once, so that nobody need read it."""
+        self._passes.deliver()
+        return self._batcher.refusal(readings, due)
 
     def withdraw(self, call: Call) -> None:
         """Nobody waits for `call` any more: it is not settled, and not scored if it is not yet."""

@@ -112,7 +112,7 @@ class PredictorServer(ModelServer):
         self._metrics.watch_queue(lambda: batcher.waiting + self._extraction.waiting)
         head = {"model_name": settings.model_name, "model_version": card.version}
         envelopes = Envelopes(form, settings.queue_readings, head)
-        reception = Reception(envelopes, batcher, self._extraction, self._metrics, _wall_clock)
+        reception = Reception(envelopes, batcher, self._extraction, self._thread, self._metrics, _wall_clock)
         model = RiskModel(settings.model_name, card.version, form, reception, self._life_cycle)
         self.dataplane = PredictorDataPlane(self.registered_models, self._life_cycle)
         self.model_repository_extension = OneModelForLife(self.registered_models)

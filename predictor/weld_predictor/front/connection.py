@@ -11,16 +11,19 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from weld_predictor.answer import RestAnswer
-from weld_predictor.batching import Client
+from weld_predictor.batching import NO_DEADLINE, Client
 from weld_predictor.calls import Call, RestCall
 from weld_predictor.compression import compress
-from weld_predictor.faults import FAILURE, FAULTS, error_body, error_headers, status_of
+from weld_predictor.faults import FAULTS
+from weld_predictor.front.arrival import ArrivalClock
+from weld_predictor.front.fault_text import FaultText, FaultTexts, write_fault
 from weld_predictor.front.head import END, LONGEST, PlainHead, read_plain_head
 from weld_predictor.front.response import ResponseHeads
 from weld_predictor.intake.wire import JSON_LENGTH_HEADER
@@ -34,6 +37,8 @@ CLIENT_CLOSED_REQUEST = 499
 HEAD_SECONDS = 10.0
 LEAST_BYTES_PER_SECOND = 16_384
 """A request must have come whole within `HEAD_SECONDS`, and as much more as its bytes take at this rate."""
+WAY_SHARE = 0.1
+"""Of the time that an answer may take, for its way from here to a client that is busy too."""
 MOST_UNDER_WAY = 32
 """Requests of one connection that may wait for their answers; beyond, the connection is not read."""
 
@@ -56,6 +61,7 @@ class Front:
     longest_body: int
     """Bytes."""
     heads: ResponseHeads = field(default_factory=ResponseHeads)
+    faults: FaultTexts = field(default_factory=FaultTexts)
 
 
 class InferenceConnection(HttpToolsProtocol):
@@ -72,6 +78,10 @@ class InferenceConnection(HttpToolsProtocol):
         self._body: list[bytes] = []
         self._missing = 0
         """Bytes of a body that are still to come."""
+        self._refused: Exception | None = None
+        """What the request under way is answered, where it is not even read."""
+        self._usual_readings = 0
+        """Of the request before, where its head was the same; 0: nobody knows."""
         self._calls: deque[_Pending] = deque()
         """Whose answers are still to be sent, in the order in which they came."""
         self._with_kserve = False
@@ -80,12 +90,19 @@ class InferenceConnection(HttpToolsProtocol):
         """Whether uvicorn's parser is within a request, and within its head."""
         self._is_held = False
         self._closing = False
+        self._arrivals: ArrivalClock | None = None
+        """Once there was a request with a deadline."""
         self._began = self._heard = time.perf_counter()
         """When the request that is coming in began, and when the client was last heard or answered."""
         self._came_in = 0
         """Bytes of it, so far."""
 
     # What comes in
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        # An answer is sent at once, not when the loop has heard everybody else.
+        transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
         self._heard = time.perf_counter()
@@ -122,25 +139,45 @@ class InferenceConnection(HttpToolsProtocol):
                 if head is None:
                     self._hand_over(data)
                     return
-                self._head = head
+                self._head, self._usual_readings = head, 0
             start, stop = len(head.raw), len(head.raw) + head.length
+            self._refused = self._refusal(head)
             if len(data) < stop:
-                self._body = [data[start:]]
+                self._body = [] if self._refused is not None else [data[start:]]
                 self._missing = stop - len(data)
                 return
-            self._take(head, data[start:stop])
+            if self._refused is not None:
+                self._answer_unread(head, self._refused)
+            else:
+                self._take(head, data[start:stop])
             data = data[stop:]
 
     def _read_body(self, data: bytes) -> bytes:
         """Takes from `data` what belongs to the body under way, and gives the rest."""
-        self._body.append(data[: self._missing])
-        rest = data[self._missing :]
-        self._missing -= len(self._body[-1])
+        mine, rest = data[: self._missing], data[self._missing :]
+        self._missing -= len(mine)
+        if self._refused is None:
+            self._body.append(mine)
         if not self._missing:
             assert self._head is not None
             body, self._body = b"".join(self._body), []
-            self._take(self._head, body)
+            if self._refused is None:
+                self._take(self._head, body)
+            else:
+                self._answer_unread(self._head, self._refused)
         return rest
+
+    def _refusal(self, head: PlainHead) -> Exception | None:
+        """What a request is refused with before it is read, if it is like the one before and nothing but its turn."""
+        if not self._usual_readings or self._calls:
+            return None
+        due = NO_DEADLINE if head.allowed == NO_DEADLINE else self._due(self._began, head.allowed)
+        return self._front.reception.refusal(self._usual_readings, due)
+
+    def _answer_unread(self, head: PlainHead, error: Exception) -> None:
+        self._count_fault(RestCall.protocol, head.traced, self._began, error)
+        self._began, self._came_in = self._heard, 0
+        self._write_fault(self._front.faults.of(error), head.keep_alive)
 
     def _plain_head(self, raw: bytes) -> PlainHead | None:
         if len(raw) > LONGEST or not self._front.life_cycle.takes_requests:
@@ -149,7 +186,8 @@ class InferenceConnection(HttpToolsProtocol):
 
     def _take(self, head: PlainHead, body: bytes) -> None:
         came = self._began
-        call = _Pending(self._client, came, body, self._answer, came + head.allowed, head.traced)
+        due = NO_DEADLINE if head.allowed == NO_DEADLINE else self._due(came, head.allowed)
+        call = _Pending(self._client, came, body, self._answer, due, head.traced)
         call.json_length = head.json_length
         call.plain = head
         call.response = None
@@ -158,6 +196,13 @@ class InferenceConnection(HttpToolsProtocol):
             self._hold()
         self._began, self._came_in = self._heard, 0
         self._front.reception.take(call)
+        self._usual_readings = call.readings_count
+
+    def _due(self, came: float, allowed: float) -> float:
+        """The client's time runs while its request waits to be read, and while the answer is on its way."""
+        if self._arrivals is None:
+            self._arrivals = ArrivalClock(self.transport)
+        return min(came, time.perf_counter() - self._arrivals.seconds_unread()) + allowed * (1 - WAY_SHARE)
 
     def _hand_over(self, data: bytes) -> None:
         """To uvicorn, once everything before it is answered."""
@@ -201,17 +246,17 @@ class InferenceConnection(HttpToolsProtocol):
         assert isinstance(call, _Pending)
         call.response = outcome
         if isinstance(outcome, Exception):
-            self._count_fault(call, outcome)
+            self._count_fault(call.protocol, call.headers, call.came, outcome)
         calls = self._calls
         while calls and calls[0].response is not None:
             self._send(calls.popleft())
         if self._is_held and len(calls) < MOST_UNDER_WAY:
             self._release()
 
-    def _count_fault(self, call: Call, error: Exception) -> None:
-        status = str(int(status_of(error)) if isinstance(error, FAULTS) else 500)
-        self._front.metrics.request(call.protocol, status, time.perf_counter() - call.came)
-        self._front.traces.request(call.protocol, call.headers, status, call.came)
+    def _count_fault(self, protocol: str, headers: Mapping[str, str], came: float, error: Exception) -> None:
+        status = str(self._front.faults.of(error).status)
+        self._front.metrics.request(protocol, status, time.perf_counter() - came)
+        self._front.traces.request(protocol, headers, status, came)
         if not isinstance(error, FAULTS):
             _log.error("a request could not be answered", exc_info=error)
 
@@ -228,14 +273,11 @@ class InferenceConnection(HttpToolsProtocol):
             body, encoding = compress(outcome.body, call.plain.accepted_encodings)
             head = b"" if encoding is None else b"content-encoding: %b\r\nvary: accept-encoding\r\n" % encoding.encode()
             self._write(200, _JSON, head, body, call.plain.keep_alive)
-        elif isinstance(outcome, FAULTS):
-            self._write_fault(int(status_of(outcome)), str(outcome), call.plain.keep_alive)
         else:
-            self._write_fault(500, FAILURE, call.plain.keep_alive)
+            self._write_fault(self._front.faults.of(outcome), call.plain.keep_alive)
 
-    def _write_fault(self, status: int, sentence: str, keep_alive: bool) -> None:
-        more = "".join(f"{name}: {value}\r\n" for name, value in error_headers(status).items()).encode()
-        self._write(status, _JSON, more, error_body(sentence), keep_alive)
+    def _write_fault(self, fault: FaultText, keep_alive: bool) -> None:
+        self._write(fault.status, _JSON, fault.headers, fault.body, keep_alive)
 
     def _write(self, status: int, kind: bytes, more: bytes, body: bytes, keep_alive: bool) -> None:
         self.server_state.total_requests += 1
@@ -294,7 +336,7 @@ class InferenceConnection(HttpToolsProtocol):
     def _refuse(self, status: int, sentence: str) -> None:
         """Answer what is coming in, and close."""
         self._front.metrics.request(RestCall.protocol, str(status), time.perf_counter() - self._began)
-        self._write_fault(status, sentence, False)
+        self._write_fault(write_fault(status, sentence), False)
 
     # The end
 
@@ -308,6 +350,8 @@ class InferenceConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._arrivals is not None:
+            self._arrivals.close()
         self._withdraw_calls()
         if self._missing:
             self._count_gone(self._began)

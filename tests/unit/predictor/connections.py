@@ -30,6 +30,9 @@ class Transport(asyncio.Transport):
         self.is_reading_paused = False
         self.is_closed = False
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is ever kept back here."""
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
 
@@ -51,10 +54,21 @@ class WaitingRoom:
 
     def __init__(self) -> None:
         self.taken: list[Call] = []
+        self.overload: Exception | None = None
+        """What everybody is refused with, whose readings can be told before they are read."""
+        self.asked_for: list[int] = []
+        self.readings = 7
+        """That every request has."""
         self.withdrawn: list[Call] = []
 
     def take(self, call: Call) -> None:
+        call.readings_count = self.readings
         self.taken.append(call)
+
+    def refusal(self, readings: int, due: float) -> Exception | None:
+        del due
+        self.asked_for.append(readings)
+        return self.overload
 
     def withdraw(self, call: Call) -> None:
         call.is_settled = True

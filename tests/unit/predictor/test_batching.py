@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.predictor.virtual_time import now, run
 from weld_predictor.batching import Client, Done, MicroBatcher, Part, QueueFullError, Request, TooLateError
+from weld_predictor.pace import Lateness
 
 PASS = 0.010
 """Seconds that a pass takes."""
@@ -401,3 +402,28 @@ def test_the_scorer_never_rests_longer_than_the_delay_while_a_request_waits(
     ended = run(scenario())
     last_sent = max(request.at for request in sent)
     assert ended <= last_sent + len(given.estimator.passes) * (PASS + max_delay) + 1e-6
+
+
+def test_answers_that_were_later_than_reckoned_are_reckoned_with() -> None:
+    lateness = Lateness()
+    assert lateness.most == 0
+    for _ in range(50):
+        lateness.learn(0.020)
+    assert lateness.most == pytest.approx(0.020, rel=0.1)
+    for _ in range(100):
+        lateness.learn(-0.005)
+    assert lateness.most == 0
+
+
+@at_time
+async def test_whoever_is_refused_for_the_same_reason_is_told_the_same() -> None:
+    it = bench(queue_readings=5)
+    asking = asyncio.create_task(it.ask(1, 2, 3, 4, 5))
+    await asyncio.sleep(0)
+    first, second = (it.batcher.refusal(1, math.inf) for _ in range(2))
+    assert isinstance(first, QueueFullError)
+    assert first is second
+    assert str(first) == "5 readings wait already and 1 came, at most 5 may wait; come again later"
+    assert "and 2 came" in str(it.batcher.refusal(2, math.inf))
+    await asking
+    assert it.batcher.refusal(5, math.inf) is None

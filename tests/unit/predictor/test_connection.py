@@ -208,3 +208,34 @@ async def test_a_client_that_wants_the_connection_closed_has_it_closed() -> None
     await settle_all(opened)
     assert opened.answers() == [(200, echo(3))]
     assert opened.transport.is_closed
+
+
+@pytest.mark.parametrize("cut", [None, 40, 150, 1000])
+async def test_under_overload_what_is_like_the_request_before_is_refused_unread(cut: int | None) -> None:
+    opened, raw = Opened(), request(b"z" * 2000)
+    opened.receive(raw)
+    [first] = opened.room.taken
+    first.settle(ANSWER)
+    opened.room.overload = QueueFullError("come again later")
+    for _ in range(2):
+        opened.receive(raw[:cut], *([raw[cut:]] if cut else []))
+    refusal = 429, b'{"error":"come again later"}'
+    assert opened.answers() == [(200, b"answer"), refusal, refusal]
+    assert opened.counted(429) == 2
+    opened.room.overload = None
+    opened.receive(raw)
+    assert [call.body for call in opened.room.taken] == [b"z" * 2000] * 2
+    opened.room.taken[-1].settle(ANSWER)
+    assert opened.answers()[-1] == (200, b"answer")
+    assert set(opened.room.asked_for) == {7}
+
+
+async def test_nothing_is_refused_unread_whose_readings_nobody_knows() -> None:
+    opened = Opened()
+    opened.room.overload = QueueFullError("come again later")
+    opened.receive(request(b"first"))
+    opened.room.taken[-1].settle(ANSWER)
+    opened.receive(request(b"another", x_request_id="8"))
+    assert len(opened.room.taken) == 2
+    opened.receive(request(b"another", x_request_id="8"))
+    assert len(opened.room.taken) == 3, "an answer before it is still to be sent"

@@ -84,7 +84,7 @@ class Predictor:
         batcher = MicroBatcher(passes.perform, max_readings=max_readings, max_delay=0, queue_readings=1000)
         envelopes = Envelopes(FORM, 1000, {"model_name": "north-line", "model_version": "1.0.0"})
         extraction = FeatureThreads(1000, partial(with_features, form=FORM), 1)
-        self.reception = Reception(envelopes, batcher, extraction, metrics, lambda: NOW)
+        self.reception = Reception(envelopes, batcher, extraction, self.thread, metrics, lambda: NOW)
 
     async def answer(self, *calls: Call) -> list[Any]:
         """What each of the calls is settled with, all of them taken at once."""
