@@ -47,13 +47,14 @@ def one_thread() -> AbstractContextManager[object]:
     return limits
 
 
-def pack_bundle(folder: Path, features: int) -> PackedBundle:
+def pack_bundle(folder: Path, features: int, trained_on: int = 2000) -> PackedBundle:
     """A bundle of a gradient boosting of 100 trees on `features` inputs from -1 to 1; version 1.0.0, PipelineWeld."""
     source = np.random.default_rng(features)
-    rows = source.uniform(-1, 1, (2000, features)).astype(np.float32)
+    rows = source.uniform(-1, 1, (trained_on, features)).astype(np.float32)
     labels = (rows[:, 0] + rows[:, 1] * rows[:, 2] > 0.3).astype(np.int64)
     with one_thread():
-        estimator = HistGradientBoostingClassifier(max_iter=100, random_state=0).fit(rows, labels)
+        estimator = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0)
+        estimator.fit(rows, labels)
     card = BundleCard(
         name="weld-flaws",
         version="1.0.0",
@@ -96,7 +97,9 @@ class PredictorProcess:
         self.termination_log = termination_log
 
     @classmethod
-    async def start(cls, folder: Path, bundle: PackedBundle, **settings: object) -> PredictorProcess:
+    async def start(
+        cls, folder: Path, bundle: PackedBundle, module: str = "weld_predictor", /, **settings: object
+    ) -> PredictorProcess:
         """Start it with its log in `folder`, which exists; of `settings`, `max_delay="1s"` becomes `--max-delay=1s`."""
         termination_log = folder / "termination-log"
         arguments = {
@@ -111,7 +114,7 @@ class PredictorProcess:
             "termination_log": termination_log,
             **settings,
         }
-        command = [sys.executable, "-W", "error", "-m", "weld_predictor"]
+        command = [sys.executable, "-W", "error", "-m", module]
         command += [f"--{name.replace('_', '-')}={value}" for name, value in arguments.items()]
         log = folder / "log"
         with log.open("wb") as output:
@@ -166,9 +169,11 @@ class PredictorProcess:
 
 
 @asynccontextmanager
-async def predictor(folder: Path, bundle: PackedBundle, **settings: object) -> AsyncIterator[PredictorProcess]:
+async def predictor(
+    folder: Path, bundle: PackedBundle, module: str = "weld_predictor", /, **settings: object
+) -> AsyncIterator[PredictorProcess]:
     """A predictor process that ends with the block."""
-    process = await PredictorProcess.start(folder, bundle, **settings)
+    process = await PredictorProcess.start(folder, bundle, module, **settings)
     try:
         yield process
     finally:

@@ -1,0 +1,47 @@
+"""How long a bench takes, and how much it can be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Rounds, and seconds of each measurement."""
+
+    rounds: int
+    seconds: float
+    warmup: float
+    pipeline: float
+    """Of the whole pipeline at its own rate."""
+    pipeline_fourfold: float
+    overload: float
+    hostile: float
+    """With and without requests that nobody should send, each."""
+    hostile_requests: int
+    offered: float
+    """At each offered rate."""
+
+
+FULL = Effort(
+    rounds=5,
+    seconds=4,
+    warmup=1,
+    pipeline=600,
+    pipeline_fourfold=60,
+    overload=60,
+    hostile=15,
+    hostile_requests=2_000,
+    offered=5,
+)
+QUICK = Effort(
+    rounds=3,
+    seconds=1,
+    warmup=0.5,
+    pipeline=20,
+    pipeline_fourfold=8,
+    overload=6,
+    hostile=4,
+    hostile_requests=300,
+    offered=1,
+)
