@@ -13,6 +13,11 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _WINDOWS = {GZIP: _GZIP_WINDOW, "x-gzip": _GZIP_WINDOW, DEFLATE: zlib.MAX_WBITS}
 """zlib's `wbits` by content coding; `deflate` is the zlib format (RFC 9110, 8.4.1)."""
 
+_FREE_BYTES = 2**20
+_MOST_TIMES = 100
+"""What a body may grow to: so many bytes in any case, or so many times those that came. Readings written as JSON shrink
+to a tenth at best; what stands for a hundred times itself is there to keep the server busy."""
+
 _LEVEL = 1
 _SHORTEST = 1_400
 """Bytes: what fits one packet is not worth compressing."""
@@ -26,7 +31,7 @@ class BodyReader:
         self._encoding = content_encoding.strip().lower() or IDENTITY
         self._longest = longest
         self._pieces: list[bytes] = []
-        self._length = 0
+        self._length = self._received = 0
         self._inflate: Callable[[bytes, int], bytes] | None = None
         if self._encoding != IDENTITY:
             if self._encoding not in _WINDOWS:
@@ -36,6 +41,10 @@ class BodyReader:
             self._decompressor = zlib.decompressobj(_WINDOWS[self._encoding])
             self._inflate = self._decompressor.decompress
 
+    @property
+    def is_compressed(self) -> bool:
+        return self._inflate is not None
+
     def declare(self, length: int) -> None:
         """The body will come with so many bytes. Raises BodyTooLargeError."""
         if length > self._longest:
@@ -43,18 +52,23 @@ class BodyReader:
 
     def take(self, piece: bytes) -> None:
         """The next bytes as they came. Raises BodyTooLargeError, and RequestError where they cannot be decompressed."""
+        longest = self._longest
         if self._inflate is not None:
             if self._decompressor.eof and piece:
                 raise RequestError(f"the body goes on after its {self._encoding} data has ended, expected one stream")
             try:
-                piece = self._inflate(piece, self._longest - self._length + 1)
+                longest = self._longest_for(len(piece))
+                piece = self._inflate(piece, longest - self._length + 1)
             except zlib.error:
                 raise RequestError(f"the body cannot be decompressed, expected {self._encoding} as it says") from None
             self._check_surplus()
         self._length += len(piece)
-        if self._length > self._longest:
+        if self._length > longest:
             what = "the body has" if self._inflate is None else "decompressed, the body has"
-            raise BodyTooLargeError(f"{what} {self._length} bytes or more, expected at most {self._longest}")
+            limit = f"{longest}"
+            if longest < self._longest:
+                limit = f"{_FREE_BYTES}, or {_MOST_TIMES} times the {self._received} that came"
+            raise BodyTooLargeError(f"{what} {self._length} bytes or more, expected at most {limit}")
         self._pieces.append(piece)
 
     def whole(self) -> bytes:
@@ -62,6 +76,10 @@ class BodyReader:
         if self._inflate is not None and not self._decompressor.eof:
             raise RequestError(f"the body ends inside its {self._encoding} data")
         return b"".join(self._pieces)
+
+    def _longest_for(self, more: int) -> int:
+        self._received += more
+        return min(self._longest, max(_FREE_BYTES, _MOST_TIMES * self._received))
 
     def _check_surplus(self) -> None:
         if self._decompressor.unused_data:

@@ -7,6 +7,7 @@ KServe's. Inference requests come here only where they are not plain: `front.con
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 from urllib.parse import quote
@@ -38,6 +39,8 @@ _BYTES_PER_FEATURE = 32
 """Room for one number in JSON, with its comma and white space."""
 _BYTES_PER_SAMPLE = 8
 """Room for a sample of a waveform in JSON, `-32768, `."""
+_LONG_PIECE = 4_096
+"""Bytes of compressed data that may take a millisecond or more to decompress."""
 
 
 def longest_body(readings: int, form: InputForm) -> int:
@@ -156,7 +159,11 @@ class InferenceRoutes:
         reader = BodyReader(request.headers.get("content-encoding", ""), self._longest_body)
         reader.declare(int(request.headers.get("content-length", 0)))
         async for piece in request.stream():
-            reader.take(piece)
+            if reader.is_compressed and len(piece) >= _LONG_PIECE:
+                # Others are answered while it grows.
+                await asyncio.to_thread(reader.take, piece)
+            else:
+                reader.take(piece)
         return reader.whole()
 
 

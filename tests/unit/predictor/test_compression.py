@@ -63,6 +63,20 @@ def test_a_body_that_grows_too_long_is_refused_before_it_has(length: int) -> Non
     assert str(refused.value) == f"decompressed, the body has {LONGEST + 1} bytes or more, expected at most {LONGEST}"
 
 
+def test_a_few_bytes_may_stand_for_a_mebibyte_and_not_for_more_than_a_hundred_times_themselves() -> None:
+    sent = gzip.compress(bytes(50_000_000))
+    reader = BodyReader("gzip", longest=10**9)
+    with pytest.raises(BodyTooLargeError) as refused:
+        reader.take(sent)
+    assert str(refused.value) == (
+        f"decompressed, the body has {100 * len(sent) + 1} bytes or more, "
+        f"expected at most 1048576, or 100 times the {len(sent)} that came"
+    )
+    reader = BodyReader("gzip", longest=10**9)
+    reader.take(gzip.compress(bytes(2**20)))
+    assert len(reader.whole()) == 2**20
+
+
 def test_the_longest_body_is_read() -> None:
     assert len(read("gzip", gzip.compress(bytes(LONGEST)))) == LONGEST
 
