@@ -95,8 +95,6 @@ def _pipeline(records: Records, name: str, limit: float) -> Iterator[Bound]:
 
 def _overload(found: Mapping[str, Any]) -> Iterator[Bound]:
     yield Bound("overload, p99 of refusals, ms", found["refusals"]["p99_ms"], 150, True)
-    yield Bound("overload, p99 of what is served within 100 ms, ms", found["served"]["p99_ms"], 110, True)
+    yield Bound("overload, share of what is served that comes within its 100 ms", found["share_in_time"], 0.99)
     yield Bound("overload, peak of RSS, MiB", found["rss_peak_mib"], 400, True)
-    yield Bound(
-        "overload, rate a second after it / before", found["requests_per_s_after"] / found["requests_per_s_before"], 0.9
-    )
+    yield Bound("overload, rate a second after it / usual rate, median of five", found["share_after"], 0.9)

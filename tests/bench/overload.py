@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+import statistics
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tests.bench.load import LoadGenerator, Outcome, as_json
@@ -18,8 +21,27 @@ FACTOR = 3
 DEADLINE_MS = 100
 CONNECTIONS = 1000
 RECOVERY_SECONDS = 1.0
-AFTER_SECONDS = 3.0
+USUAL_SECONDS = 5.0
+RECOVERIES = 5
+SHORTER_SECONDS = 10.0
+"""Of the overloads after the first, which only the recovery is measured from."""
 SAMPLE_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Requests/s of a closed loop, around one overload."""
+
+    before: float
+    after: float
+    """In the time that begins `RECOVERY_SECONDS` after the overload's end."""
+    long_after: float
+    """And once more: the machine's own speed changes within a minute."""
+
+    @property
+    def share(self) -> float:
+        """Of the usual rate, which is that of before and long after."""
+        return 2 * self.after / (self.before + self.long_after)
 
 
 @dataclass(frozen=True)
@@ -31,10 +53,13 @@ class OverloadResult:
     """Requests/s."""
     resident_mib: float
     """The peak."""
-    before: float
-    """Requests/s of a closed loop before."""
-    after: float
-    """The same in the time that begins `RECOVERY_SECONDS` after the overload's end."""
+    recoveries: tuple[Recovery, ...]
+    """After it, and after shorter ones."""
+
+    @property
+    def share_in_time(self) -> float:
+        """Of what was served, within the deadline."""
+        return 1 - self.outcome.late / max(self.outcome.right, 1)
 
     def as_json(self) -> dict[str, Any]:
         outcome = self.outcome
@@ -49,10 +74,11 @@ class OverloadResult:
             "refusals": as_json(outcome.refusals),
             "wrong": outcome.wrong,
             "broken": outcome.broken,
-            "lost": outcome.lost,
+            "never_sent": outcome.lost,
             "rss_peak_mib": round(self.resident_mib, 1),
-            "requests_per_s_before": round(self.before, 1),
-            "requests_per_s_after": round(self.after, 1),
+            "recoveries": [asdict(recovery) for recovery in self.recoveries],
+            "share_after": round(statistics.median(recovery.share for recovery in self.recoveries), 4),
+            "share_in_time": round(self.share_in_time, 5),
             "load_generator_cores": round(outcome.processor_s / outcome.seconds, 2),
         }
 
@@ -63,35 +89,50 @@ async def overload(
     """`workload`: the closed loop by which the server's capacity is known. REST only."""
     plan = server.wire.plan(server.port, requests)
     usual, urgent = load.write("usual", plan), load.write("urgent", _with_deadline(plan))
-    closed = {"connections": workload.clients, "sensors": workload.sensors}
-    before = await load.run(usual, server.port, AFTER_SECONDS, warmup=0.5, **closed)
-    offered = FACTOR * before.requests_per_s
-    peak = 0.0
+
+    async def rate(warmup: float = RECOVERY_SECONDS) -> float:
+        clients = {"connections": workload.clients, "sensors": workload.sensors}
+        return (await load.run(usual, server.port, USUAL_SECONDS, warmup=warmup, **clients)).requests_per_s
+
+    found: list[tuple[Outcome, float, Recovery]] = []
+    async with _peak_of(server) as peak:
+        for lasting in (seconds, *[min(seconds, SHORTER_SECONDS)] * (RECOVERIES - 1)):
+            before = await rate()
+            outcome = await load.run(
+                urgent,
+                server.port,
+                lasting,
+                connections=CONNECTIONS,
+                sensors=CONNECTIONS * workload.size,
+                rate=FACTOR * before,
+                late_ms=DEADLINE_MS,
+                drain=0,
+                by_end=1,
+            )
+            found.append((outcome, FACTOR * before, Recovery(before, await rate(), await rate())))
+    for file in (usual, urgent):
+        file.unlink()
+    outcome, offered, _ = found[0]
+    return OverloadResult(outcome, offered, peak[0], tuple(recovery for _, _, recovery in found))
+
+
+@asynccontextmanager
+async def _peak_of(server: Server) -> AsyncIterator[list[float]]:
+    """The most MiB that the server's process held while the block ran, in a list that is kept up to date."""
+    peak = [0.0]
 
     async def watch() -> None:
-        nonlocal peak
         while True:
-            peak = max(peak, server.process.resident_mib())
+            peak[0] = max(peak[0], server.process.resident_mib())
             await asyncio.sleep(SAMPLE_SECONDS)
 
     watching = asyncio.create_task(watch())
-    outcome = await load.run(
-        urgent,
-        server.port,
-        seconds,
-        connections=CONNECTIONS,
-        sensors=CONNECTIONS * workload.size,
-        rate=offered,
-        late_ms=DEADLINE_MS,
-        drain=0,
-    )
-    watching.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await watching
-    after = await load.run(usual, server.port, AFTER_SECONDS, warmup=RECOVERY_SECONDS, **closed)
-    for file in (usual, urgent):
-        file.unlink()
-    return OverloadResult(outcome, offered, peak, before.requests_per_s, after.requests_per_s)
+    try:
+        yield peak
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
 
 
 def _with_deadline(plan: Plan) -> Plan:

@@ -37,7 +37,7 @@ CLIENT_CLOSED_REQUEST = 499
 HEAD_SECONDS = 10.0
 LEAST_BYTES_PER_SECOND = 16_384
 """A request must have come whole within `HEAD_SECONDS`, and as much more as its bytes take at this rate."""
-WAY_SHARE = 0.1
+WAY_SHARE = 0.2
 """Of the time that an answer may take, for its way from here to a client that is busy too."""
 MOST_UNDER_WAY = 32
 """Requests of one connection that may wait for their answers; beyond, the connection is not read."""
