@@ -10,7 +10,7 @@ OF_KSERVE := $(wildcard tests/contract/test_kserve_*.py) tests/contract/test_ope
 # Two processes: much of the time a test waits for a server.
 IN_TWO := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help setup tools demo test test-minimal test-rest test-fast test-images images audit evaluate fuzz features check crd upgrade-report permissions lock clean
+.PHONY: help setup tools demo test test-minimal test-rest test-fast test-images images audit evaluate fuzz features bench check crd upgrade-report permissions lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ fuzz: setup ## Send a predictor 10,000 requests that nobody should send; SEED=2 
 
 features: setup ## Compare the features of serving and of training for 1,000,000 readings
 	@$(BIN)/python -m tests.integration.feature_equality --readings=1000000
+
+bench: setup ## Measure the predictor beside other model servers (half an hour; the first time it installs them); BENCH_FLAGS="--quick --no-peers"
+	@$(BIN)/python -m tests.bench $(BENCH_FLAGS)
 
 check: setup ## Lint, formatting, types, import contracts
 	@$(BIN)/ruff check .
