@@ -18,6 +18,9 @@ SAMPLING_RATE = 50e6
 WINDOW = SAMPLES / SAMPLING_RATE
 """Length of an A-scan in seconds: 10.24 µs, or 30 mm of steel there and back."""
 
+TRIGGER_JITTER = 2e-9
+"""Standard deviation in s of its start."""
+
 FULL_SCALE = 32_767
 """The code of amplitude 1; -1 is its negative. Whatever is beyond saturates."""
 

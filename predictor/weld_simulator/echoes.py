@@ -31,7 +31,7 @@ _PORES = np.array([-0.8e-3, -0.1e-3, 0.6e-3])
 """Depths in m of the pores of a cluster, relative to its own depth."""
 
 
-_PAINT_VELOCITY = 2_300.0
+PAINT_VELOCITY = 2_300.0
 """m/s in a polymer layer (Krautkrämer & Krautkrämer, 1990, table A1, for epoxy resin)."""
 
 _PAINT_REFLECTION = 0.25
@@ -59,7 +59,7 @@ class Beam:
     @classmethod
     def of(cls, sensors: Sensors, pulses: Float32, temperature: Float64) -> Beam:
         """`pulses` `[N, B]` are the probes'; `temperature` `[N]` is the wall's in °C."""
-        delay = 2 * sensors.paint / _PAINT_VELOCITY
+        delay = 2 * sensors.paint / PAINT_VELOCITY
         # The sum of all repetitions within a layer (Brekhovskikh, Waves in Layered Media, 2nd ed., 1980, §4).
         layer = 1 / (1 - np.float32(_PAINT_REFLECTION) * shifted(delay))
         return cls(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weld_simulator.digitiser import FULL_SCALE, SAMPLES, SAMPLING_RATE, Float32, Int16
+from weld_simulator.feature_sets import Feature, Limit, WaveformFeatures
 from weld_simulator.pulse import FIRST_BIN, LAST_BIN
 from weld_simulator.steel import VELOCITY
 
@@ -22,17 +23,6 @@ Index: TypeAlias = npt.NDArray[np.intp]
 
 FEATURE_SET, FEATURE_VERSION = "weld-pulse-echo", 1
 """Name of this set of features, and its version: another number for the same A-scan needs another version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One column: values stay within its range, ends included."""
-
-    name: str
-    unit: str
-    minimum: float
-    maximum: float
-    meaning: str
 
 
 _LOWEST = -100.0
@@ -291,3 +281,18 @@ def _rms(values: Float32) -> Float32:
 
 def _at(values: Float32, point: Index) -> Float32:
     return np.take_along_axis(values, point[:, None], axis=1)[:, 0]
+
+
+PULSE_ECHO = WaveformFeatures(
+    name=FEATURE_SET,
+    version=FEATURE_VERSION,
+    samples=SAMPLES,
+    features=FEATURES,
+    context=CONTEXT,
+    extract=extract,
+    # The initial pulse lasts 0.4 of 10.24 µs.
+    saturated=Limit("saturated", 0.04),
+    # dB: less than this may be noise.
+    no_coupling=Limit("wall_level", -30.0),
+)
+"""All of it, for the predictor."""

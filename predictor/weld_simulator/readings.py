@@ -12,7 +12,7 @@ import numpy.typing as npt
 from weld_simulator.beam import near_field_length, wall_response
 from weld_simulator.condition import Conditions, conditions_of
 from weld_simulator.contact import closing_pressure, open_share, stiffness
-from weld_simulator.digitiser import SAMPLES, Float32, Float64, Int16, digitise
+from weld_simulator.digitiser import SAMPLES, TRIGGER_JITTER, Float32, Float64, Int16, digitise
 from weld_simulator.echoes import (
     Beam,
     Spectrum,
@@ -44,9 +44,6 @@ COMMISSIONED_LEVEL = 0.5
 
 PRESSURE_ERROR, TEMPERATURE_ERROR = 0.05e6, 0.7
 """Standard deviations of the instruments that measure the line's pressure (Pa) and the wall's temperature (K)."""
-
-TRIGGER_JITTER = 2e-9
-"""Standard deviation in s of the digitiser's start."""
 
 _COUPLING_FLUCTUATION = 0.15
 """Standard deviation in dB of the coupling from tick to tick."""

@@ -35,6 +35,6 @@ class Purpose(IntEnum):
     TRIGGER = 15
 
 
-def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
+def stream(seed: int, purpose: IntEnum, *key: int) -> np.random.Generator:
     """The generator for this purpose; `key` is the block, and the tick where it matters."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, *key)))
