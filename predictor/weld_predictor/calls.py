@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from weld_predictor.answer import Answer, RestAnswer, encode, encode_message, encode_predictions
 from weld_predictor.batching import NO_DEADLINE, Client, Request
 from weld_predictor.envelopes import Envelope, Envelopes, Opened
@@ -23,7 +26,7 @@ def _settle_nobody(call: Call, outcome: Any) -> None:
 class Call(Request):
     """One inference request on its way from a server to its answer."""
 
-    __slots__ = ("answers", "body", "envelope", "headers", "is_settled", "readings", "settle_with", "steps")
+    __slots__ = ("answers", "ascans", "body", "envelope", "headers", "is_settled", "readings", "settle_with", "steps")
 
     protocol: ClassVar[str]
     """In the metrics."""
@@ -60,6 +63,8 @@ class Call(Request):
         """What was done for it alone, with its seconds."""
         self.answers: list[Answer] | None = None
         """Of the parts that are scored, where it is scored in parts."""
+        self.ascans: NDArray[np.int16] | None = None
+        """[N, S], of which its features were taken, where it came as waveforms."""
 
     def open(self, envelopes: Envelopes, arrived_at: Callable[[], int]) -> None:
         """Read the envelope; `arrived_at`: Unix time in milliseconds. Raises RequestError with one sentence."""

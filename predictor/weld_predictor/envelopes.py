@@ -90,10 +90,7 @@ class Envelopes:
     def of_instances(self, body: bytes, arrived_at: int) -> Opened:
         """Of protocol V1; `arrived_at` in Unix milliseconds. Raises RequestError."""
         request = parse_instances(body, self.form, arrived_at)
-        envelope, readings = self._open(request, {}, len(body), lambda *_: None)
-        if readings is not None and not request.timed:
-            readings = replace(readings, untimed=np.ones(len(readings), np.bool_))
-        return envelope, readings
+        return self._open(request, {}, len(body), lambda *_: None)
 
     def _open(
         self,
@@ -105,15 +102,20 @@ class Envelopes:
     ) -> Opened:
         outputs = requested_outputs(request)
         tensors = take_tensors(request, self.form, self._most)
-        layout = Layout.of(tensors, places, length)
+        layout = Layout.of(tensors, places, length, self.form, request.timed)
         readings = decode_readings(tensors, self.form) if layout is None else None
+        if readings is not None and not request.timed:
+            readings = replace(readings, untimed=np.ones(len(readings), np.bool_))
         count = next(iter(tensors.values())).shape[0]
         head = self._head if request.id is None else {**self._head, "id": request.id}
         return Envelope(count, layout, outputs, head, make_frame(outputs, head, count), model), readings
 
     def _remembered(self, key: bytes | tuple[bytes | int, ...] | None, request: WireRequest, opened: Opened) -> Opened:
-        """`opened`; when too many are remembered, the oldest goes."""
-        if key is None or request.id is not None or opened[0].layout is None:
+        """`opened`; when too many are remembered, the oldest goes.
+
+        What a predictor forwards has another number of readings each time, and would drive out what clients send.
+        """
+        if key is None or request.id is not None or opened[0].layout is None or not request.timed:
             return opened
         if len(key if isinstance(key, bytes) else bytes(key[0])) <= LONGEST_REMEMBERED:
             if len(self._known) >= MOST_REMEMBERED:

@@ -25,6 +25,8 @@ from weld_predictor.intake.flags import Flag, has
 from weld_predictor.intake.memory import Recollection, SensorMemory
 
 LABELS = ("model", "version", "site", "region")
+PROTOCOLS = ("rest", "v1", "grpc", "shadow")
+"""How requests come. Those of another predictor, for comparison, are no sensor's, and are told apart."""
 STAGES = ("decode", "features", "queue", "score", "encode")
 
 _SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -108,7 +110,7 @@ class HistogramFamily(Collector):
     def collect(self) -> Iterable[Metric]:
         names = [*self._labels, *([] if self._label is None else [self._label])]
         family = HistogramMetricFamily(self._name, self._text, labels=names)
-        for value, histogram in self._histograms.items():
+        for value, histogram in list(self._histograms.items()):  # another thread may add one meanwhile
             own = [] if self._label is None else [value]
             histogram.add_to(family, [*self._labels.values(), *own])
         yield family
@@ -160,13 +162,19 @@ class PredictorMetrics:
         )
         self._requests = Counter(
             "weldserve_requests",
-            "Inference requests by protocol (rest, v1, grpc) and its status.",
+            "Inference requests by protocol (rest, v1, grpc; shadow: what another predictor forwards) and its status.",
             (*LABELS, "protocol", "status"),
             registry=registry,
         )
         self._counters: dict[tuple[str, str], Counter] = {}
-        self._request_seconds = self._histogram(
-            "weldserve_request_seconds", "From a request's arrival to its answer.", _SECONDS
+        self._request_seconds = {protocol: ArrayHistogram(_SECONDS) for protocol in PROTOCOLS}
+        HistogramFamily(
+            registry,
+            "weldserve_request_seconds",
+            "From a request's arrival to its answer, by protocol.",
+            self._values,
+            self._request_seconds,
+            "protocol",
         )
         self._pass_readings = self._histogram("weldserve_batch_readings", "Readings scored in one pass.", _READINGS)
         self._stages = {stage: ArrayHistogram(_SECONDS) for stage in STAGES}
@@ -200,6 +208,11 @@ class PredictorMetrics:
                 "weldserve_unremembered_readings", "Readings scored without memory, for lack of room for their sensors."
             ),
         )
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of every metric, with their values."""
+        return dict(self._values)
 
     def watch_queue(self, waiting: Callable[[], int]) -> None:
         """Report `waiting()` as the readings in the queue."""
@@ -250,12 +263,12 @@ class PredictorMetrics:
     def request(self, protocol: str, status: str, seconds: float) -> None:
         """One inference request was answered with `status`, `seconds` after it arrived."""
         self._answered(protocol, status).inc()
-        self._request_seconds.observe_one(seconds)
+        self._request_seconds[protocol].observe_one(seconds)
 
     def requests(self, protocol: str, status: str, seconds: NDArray[np.float64]) -> None:
         """So many inference requests were answered with `status`, so many seconds after they arrived."""
         self._answered(protocol, status).inc(len(seconds))
-        self._request_seconds.observe(seconds)
+        self._request_seconds[protocol].observe(seconds)
 
     def _answered(self, protocol: str, status: str) -> Counter:
         """Looked up once: to find it by its labels takes longer than to refuse a request."""

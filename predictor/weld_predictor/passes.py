@@ -24,14 +24,18 @@ from weld_predictor.intake.fault import RequestError
 from weld_predictor.intake.flags import Bounds, Flag, flag_readings, has
 from weld_predictor.intake.form import InputForm
 from weld_predictor.intake.layout import read_columns
-from weld_predictor.intake.memory import Recollection, SensorMemory
+from weld_predictor.intake.memory import Recollection, SensorMemory, of_nobody
 from weld_predictor.intake.readings import Readings, delays, join
 from weld_predictor.metrics import KServeMetrics, PredictorMetrics, Tally
 from weld_predictor.pass_thread import PassThread
+from weld_predictor.shadow.batch import Scored, fresh_rows, scored_parts
+from weld_predictor.shadow.shadow import Shadow
 from weld_predictor.tracing import Traces
 
 Risk = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Features [N, F], finite but for context, to risk [N], row by row: no row's risk depends on the others."""
+"""Features [N, F], finite but for context, to risk [N], row by row: no row's risk depends on the others.
+
+A new array each time, which others may write into."""
 
 _MOST_ATTEMPTS = 64
 """To find the readings that the estimator has no answer to; more than one of a sensor in one pass takes more."""
@@ -79,7 +83,7 @@ class Assessor:
         flags = own.copy()
         recollection = memory.recall(readings, flags, now)
         risk = self._risk_of(readings, recollection.rows)
-        if not _are_finite(risk[recollection.rows]):
+        if not _are_finite(risk if len(recollection.rows) == len(readings) else risk[recollection.rows]):
             risk, flags, recollection = self._around_failures(memory, readings, own, now)
         memory.keep(risk)
         return risk, flags, recollection
@@ -102,21 +106,30 @@ class Assessor:
             if _are_finite(every[rows]):
                 break
             # At last, all that would fail if they were scored.
-            failing = scorable if attempt == _MOST_ATTEMPTS - 2 else rows
-            unanswered[failing[~np.isfinite(every[failing])]] = True
+            is_last = attempt == _MOST_ATTEMPTS - 2
+            failing = scorable if is_last else rows
+            failing = failing[~np.isfinite(every[failing])]
+            unanswered[failing if is_last else _first_of_each_sensor(readings, failing)] = True
         return every, flags, recollection
 
     def _risk_of(self, readings: Readings, rows: NDArray[np.intc]) -> NDArray[np.float32]:
         """[N], of `rows`; of the others anything."""
         if len(rows) == len(readings):
-            # A copy: the risks that are filled in are no business of the estimator's.
-            return np.array(self._scored(readings.features), np.float32)
+            return self._scored(readings.features)
         risk = np.empty(len(readings), np.float32)
         risk[rows] = self._scored(readings.features[rows])
         return risk
 
     def _scored(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         return self.risk(features) if len(features) else np.empty(0, np.float32)
+
+
+def _first_of_each_sensor(readings: Readings, rows: NDArray[np.intc]) -> NDArray[np.intc]:
+    """Of `rows`, rising; whether a later one of the same sensor is scored at all depends on the first."""
+    nobody = of_nobody(readings)[rows]
+    named = rows[~nobody]
+    _, first = np.unique(readings.sensor_id[named], return_index=True)
+    return np.concatenate([rows[nobody], named[first]])
 
 
 def _are_finite(risk: NDArray[np.float32]) -> bool:
@@ -131,6 +144,8 @@ class _Outcomes:
     """Calls that are at their end, with a response or an exception."""
     failed: list[Call] = field(default_factory=list)
     tally: Tally | None = None
+    scored: list[Scored] = field(default_factory=list)
+    """What the candidate may be asked too, where there is one."""
     decode: float = 0.0
     score: float = 0.0
     encode: float = 0.0
@@ -160,8 +175,9 @@ class Passes:
         deadline: float,
         wall_clock: Callable[[], int],
         clock: Callable[[], float] = time.perf_counter,
+        shadow: Shadow | None = None,
     ) -> None:
-        """`deadline` and `clock` in seconds; `wall_clock`: Unix time in milliseconds."""
+        """`deadline` and `clock` in seconds; `wall_clock`: Unix time in milliseconds; `shadow`: is offered answers."""
         self._form = form
         self._assessor = assessor
         self._thread = thread
@@ -171,6 +187,7 @@ class Passes:
         self._deadline = deadline
         self._wall_clock = wall_clock
         self._clock = clock
+        self._shadow = shadow
 
     def perform(self, parts: list[Part], quick: bool, done: Done) -> None:
         """As `batching.Perform`; the requests are calls that are open."""
@@ -249,6 +266,9 @@ class Passes:
         outcomes.add_tally(self._metrics.tally(answer, recollection, delays(readings, arrived_at)))
         outcomes.calls += _responses(parts, answer)
         outcomes.encode += self._clock() - scored
+        if self._shadow is not None and self._shadow.is_on:
+            whole = Scored(readings, answer, fresh_rows(answer, recollection))
+            outcomes.scored += scored_parts(whole, [_waveforms(part) for part in parts])
 
     def _answer_alone(self, parts: list[Part], readings: Readings, error: Exception, outcomes: _Outcomes) -> None:
         """One of the parts may be at fault: alone, each meets its own fate."""
@@ -279,6 +299,8 @@ class Passes:
         self._observe(parts, started, outcomes)
         for protocol, calls in answered.items():
             self._observe_answered(protocol, calls, outcomes)
+        if self._shadow is not None and outcomes.scored:
+            self._shadow.offer(outcomes.scored)
 
     def _observe(self, parts: list[Part], started: float, outcomes: _Outcomes) -> None:
         metrics = self._metrics
@@ -342,6 +364,12 @@ def _whole_answer(call: Call, part: Part, answer: Answer) -> Answer | None:
 
 def _call(part: Part) -> Call:
     return cast(Call, part.request)
+
+
+def _waveforms(part: Part) -> tuple[int, NDArray[np.int16] | None]:
+    """How many readings, and [N, S] what they came as, None where they came as features."""
+    ascans = _call(part).ascans
+    return len(part), None if ascans is None else ascans[part.start : part.stop]
 
 
 def _body(part: Part) -> Any:

@@ -70,6 +70,7 @@ class Reception:
         started = time.perf_counter()
         assert call.readings is not None
         try:
+            call.ascans = call.readings.ascans
             call.readings = await self._extraction.features(call.readings)
             seconds = time.perf_counter() - started
             call.steps = (("features", seconds),)

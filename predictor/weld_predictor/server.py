@@ -49,6 +49,8 @@ from weld_predictor.reception import Reception
 from weld_predictor.rest_server import PredictorRestServer
 from weld_predictor.scoring.choice import load_scorer
 from weld_predictor.scoring.scorer import Scorer
+from weld_predictor.shadow.metrics import ShadowMetrics
+from weld_predictor.shadow.shadow import Shadow
 from weld_predictor.tracing import Traces
 
 _log = logging.getLogger(__name__)
@@ -93,6 +95,14 @@ class PredictorServer(ModelServer):
         )
         memory = open_memory(policy)
         self._metrics.watch_memory(memory)
+        self._shadow = Shadow(
+            settings.shadow_folder,
+            card,
+            settings.digest,
+            settings.model_name,
+            ShadowMetrics(REGISTRY, self._metrics.labels),
+            max_readings=settings.max_readings,
+        )
         passes = Passes(
             form,
             Assessor(bounds, card.decision_threshold, self._risk, memory),
@@ -102,6 +112,7 @@ class PredictorServer(ModelServer):
             traces,
             deadline=_seconds(settings.deadline),
             wall_clock=_wall_clock,
+            shadow=self._shadow,
         )
         self._batcher = batcher = MicroBatcher(
             passes.perform,
@@ -165,6 +176,7 @@ class PredictorServer(ModelServer):
             await self._rehearse()
             _keep_for_life()
             self._life_cycle.serve()
+            self._shadow.start()
             if self._life_cycle.is_ready:
                 self._metrics.bundle_is_served(self._settings.digest)
                 chosen = {"scorer": scorer.name, "scorer_reason": scorer.reason}
@@ -175,6 +187,7 @@ class PredictorServer(ModelServer):
             await asyncio.gather(serving, self._grpc_server.close(_seconds(self._settings.finish_within)))
             self._extraction.close()
             self._thread.close()
+            self._shadow.close()
 
     def _score_with(self, scorer: Scorer) -> None:
         self._scorer = scorer

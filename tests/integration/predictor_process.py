@@ -69,18 +69,22 @@ def pack_bundle(folder: Path, features: int, trained_on: int = 2000) -> PackedBu
     return PackedBundle(folder, pack(estimator, card, folder), estimator, features)
 
 
-def pack_weld_bundle(folder: Path) -> PackedBundle:
-    """A bundle of a gradient boosting on waveforms' features, with pressure and temperature, which may be missing."""
+def pack_weld_bundle(folder: Path, *, context: bool = True, version: str = "1.0.0") -> PackedBundle:
+    """A bundle of a gradient boosting on waveforms' features, with pressure and temperature, which may be missing.
+
+    Without `context` it only hears.
+    """
     source = np.random.default_rng(0)
     measured = extract(ascans(600))
     plant = source.uniform(0, 10, (len(measured), len(CONTEXT))).astype(np.float32)
     plant[:30] = np.nan
-    rows = np.hstack([measured, plant])
+    rows = np.hstack([measured, plant]) if context else measured
     labels = (measured[:, 2] > np.median(measured[:, 2])).astype(np.int64) ^ (plant[:, 0] > 8)
     with one_thread():
         estimator = HistGradientBoostingClassifier(max_iter=40, random_state=0).fit(rows, labels)
-    card = weld_card(flags={"missing_context": "Reserve"}).model_copy(
+    card = weld_card(context=context, flags={"missing_context": "Reserve"}).model_copy(
         update={
+            "version": version,
             "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
             "libraries": {"scikit-learn": sklearn.__version__},
         }

@@ -175,7 +175,7 @@ class InferenceConnection(HttpToolsProtocol):
         return self._front.reception.refusal(self._usual_readings, due)
 
     def _answer_unread(self, head: PlainHead, error: Exception) -> None:
-        self._count_fault(RestCall.protocol, head.traced, self._began, error)
+        self._count_fault(_kind_of(head).protocol, head.traced, self._began, error)
         self._began, self._came_in = self._heard, 0
         self._write_fault(self._front.faults.of(error), head.keep_alive)
 
@@ -187,7 +187,7 @@ class InferenceConnection(HttpToolsProtocol):
     def _take(self, head: PlainHead, body: bytes) -> None:
         came = self._began
         due = NO_DEADLINE if head.allowed == NO_DEADLINE else self._due(came, head.allowed)
-        call = _Pending(self._client, came, body, self._answer, due, head.traced)
+        call = _kind_of(head)(self._client, came, body, self._answer, due, head.traced)
         call.json_length = head.json_length
         call.plain = head
         call.response = None
@@ -374,6 +374,18 @@ class _Pending(RestCall):
 
     plain: PlainHead
     response: Any
+
+
+class _PendingShadowed(_Pending):
+    """One that another predictor sends for comparison; no sensor waits for it."""
+
+    __slots__ = ()
+
+    protocol = "shadow"
+
+
+def _kind_of(head: PlainHead) -> type[_Pending]:
+    return _PendingShadowed if head.is_shadowed else _Pending
 
 
 _JSON_LENGTH = JSON_LENGTH_HEADER.encode()

@@ -9,7 +9,7 @@ import httptools
 
 from weld_predictor.front.deadline import GATEWAY_TIMEOUT_HEADER, TIMEOUT_HEADER, seconds_allowed
 from weld_predictor.intake.fault import RequestError
-from weld_predictor.intake.wire import JSON_LENGTH_HEADER
+from weld_predictor.intake.wire import JSON_LENGTH_HEADER, SHADOWED_HEADER
 
 END = b"\r\n\r\n"
 LONGEST = 65_536
@@ -33,6 +33,8 @@ class PlainHead:
     """Seconds that the answer may take; may be infinite."""
     keep_alive: bool
     """Whether the connection outlives the request."""
+    is_shadowed: bool
+    """Whether another predictor sends it, for comparison."""
     traced: Mapping[str, str]
     """Headers that name the client's trace."""
 
@@ -92,5 +94,6 @@ def read_plain_head(raw: bytes, paths: frozenset[bytes], longest_body: int) -> P
         accepted_encodings=headers.get("accept-encoding", ""),
         allowed=allowed,
         keep_alive=parser.should_keep_alive(),
+        is_shadowed=SHADOWED_HEADER in headers,
         traced={name: headers[name] for name in _TRACED if name in headers},
     )

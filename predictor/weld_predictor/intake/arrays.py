@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from weld_predictor.decision import UNKNOWN_RISK
 from weld_predictor.intake.flags import Flag, has
-from weld_predictor.intake.instances import NO_SENSOR
-from weld_predictor.intake.memory import SHARE_TO_FORGET, Recollection
+from weld_predictor.intake.memory import SHARE_TO_FORGET, Recollection, of_nobody
 from weld_predictor.intake.names import SensorKeys
 from weld_predictor.intake.policy import TIMES_OF_A_SENSOR, Policy, Sampling
 from weld_predictor.intake.readings import Readings
@@ -95,7 +94,7 @@ class ArrayMemory:
         self.forget()
         heard = int(now * 1000) & 0xFFFFFFFF
         self._make_room(heard)
-        nobody = _nobody(readings)
+        nobody = of_nobody(readings)
         number, turn = self._number(readings, flags, nobody)
         self._pass = state = self._begin(number)
         without = number < 0
@@ -322,16 +321,6 @@ class ArrayMemory:
         sensors["since"][scored] = 0
         self._references[numbers] = features[readings][:, self._columns]
         state.refers.append((readings, numbers))
-
-
-def _nobody(readings: Readings) -> NDArray[np.bool_]:
-    """Which readings nothing may be remembered of."""
-    nobody = np.zeros(len(readings), np.bool_)
-    if not readings.numbered:
-        nobody |= readings.sensor_id == NO_SENSOR.encode()
-    if readings.untimed is not None:
-        nobody |= readings.untimed
-    return nobody
 
 
 def _rounds(number: NDArray[np.int64], turn: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weld_api.card import BundleCard
-from weld_predictor.intake.form import knows_waveforms
+from weld_predictor.intake.form import known_features
 from weld_predictor.intake.readings import Readings
 from weld_predictor.intake.sensors import KnownSensors
+from weld_simulator.feature_sets import Limit
 
 DELIVERY_DEVIATIONS = 3
 """Standard deviations of the delivery time that a reading may take: of normal delays, 0.13 % take longer."""
@@ -53,10 +54,6 @@ class Flag(IntFlag):
     sensor."""
 
 
-MOST_SATURATED = 0.04
-"""Share of a waveform's samples at full scale that the initial pulse may have: 0.4 of 10.24 µs."""
-LEAST_WALL_LEVEL = -30.0
-"""dB: below it, the highest peak where the back wall is expected may be noise."""
 REJECTED_BY_DEFAULT = Flag.MISSING_CONTEXT
 _HANDLED = Flag.OUT_OF_RANGE | Flag.MISSING_CONTEXT | Flag.SATURATED | Flag.NO_COUPLING | Flag.UNKNOWN_SENSOR
 """Flags of which the card may say whether the reading is scored. What is not finite never is: estimators fail on it."""
@@ -76,10 +73,10 @@ class Bounds:
     """[F], which columns are the plant's."""
     rejected: Flag
     """Flags with which a reading is not scored."""
-    saturated: int | None = None
-    """Column of the share of samples at full scale, where there is one."""
-    wall_level: int | None = None
-    """Column of the level of the back wall's echo in dB, where there is one."""
+    saturated: tuple[int, np.float32] | None = None
+    """A column and the value above which the waveform is saturated, where the features are known."""
+    no_coupling: tuple[int, np.float32] | None = None
+    """A column and the value below which the sensor has lost its contact, likewise."""
     sensors: KnownSensors | None = None
     """Where there is no list, every sensor is known."""
 
@@ -98,6 +95,7 @@ class Bounds:
 
         `lateness`: after which a reading is late, where that is not left to the workload.
         """
+        known = known_features(card)
         return cls(
             minimum=np.array([model_input.minimum for model_input in card.inputs], np.float32),
             maximum=np.array([model_input.maximum for model_input in card.inputs], np.float32),
@@ -105,8 +103,8 @@ class Bounds:
             ahead_after=DELIVERY_DEVIATIONS * jitter,
             context=np.array([model_input.source == "Context" for model_input in card.inputs]),
             rejected=rejected_flags(card) | (Flag.LATE if reject_late else Flag(0)),
-            saturated=_column(card, "saturated"),
-            wall_level=_column(card, "wall_level"),
+            saturated=None if known is None else _limit(card, known.saturated),
+            no_coupling=None if known is None else _limit(card, known.no_coupling),
             sensors=sensors,
         )
 
@@ -124,12 +122,15 @@ def flag_readings(readings: Readings, bounds: Bounds, arrived_at: int | NDArray[
         _flag_rows(flags, absent, Flag.MISSING_CONTEXT)
         outside &= finite
     _flag_rows(flags, outside, Flag.OUT_OF_RANGE)
-    _flag(flags, readings.sampled_at < arrived_at - bounds.late_after // _MILLISECOND, Flag.LATE)
-    _flag(flags, readings.sampled_at > arrived_at + bounds.ahead_after // _MILLISECOND, Flag.AHEAD)
+    timed = True if readings.untimed is None else ~readings.untimed
+    _flag(flags, (readings.sampled_at < arrived_at - bounds.late_after // _MILLISECOND) & timed, Flag.LATE)
+    _flag(flags, (readings.sampled_at > arrived_at + bounds.ahead_after // _MILLISECOND) & timed, Flag.AHEAD)
     if bounds.saturated is not None:
-        _flag(flags, features[:, bounds.saturated] > np.float32(MOST_SATURATED), Flag.SATURATED)
-    if bounds.wall_level is not None:
-        _flag(flags, features[:, bounds.wall_level] < np.float32(LEAST_WALL_LEVEL), Flag.NO_COUPLING)
+        column, most = bounds.saturated
+        _flag(flags, features[:, column] > most, Flag.SATURATED)
+    if bounds.no_coupling is not None:
+        column, least = bounds.no_coupling
+        _flag(flags, features[:, column] < least, Flag.NO_COUPLING)
     if bounds.sensors is not None:
         _flag(flags, ~bounds.sensors.include(readings.sensor_id), Flag.UNKNOWN_SENSOR)
     _flag(flags, has(flags, bounds.rejected), Flag.NOT_SCORED)
@@ -160,10 +161,12 @@ def rejected_flags(card: BundleCard) -> Flag:
     return rejected
 
 
-def _column(card: BundleCard, name: str) -> int | None:
-    """The column of a feature whose meaning is known because the card's features are the predictor's own."""
+def _limit(card: BundleCard, limit: Limit | None) -> tuple[int, np.float32] | None:
+    """The column of the feature that has this limit, and its value; None where the card does not take the feature."""
     names = [model_input.name for model_input in card.inputs]
-    return names.index(name) if knows_waveforms(card) and name in names else None
+    if limit is None or limit.feature not in names:
+        return None
+    return names.index(limit.feature), np.float32(limit.value)
 
 
 def has(flags: NDArray[np.uint32], flag: Flag) -> NDArray[np.bool_]:

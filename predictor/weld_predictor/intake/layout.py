@@ -37,10 +37,21 @@ class Layout:
     """Whether sensors go by number, not by name."""
     sampled_at: slice
     context: Mapping[str, slice]
-    """What the plant measured and the card asks for, by name."""
+    """What the plant measured, by name."""
+    unread: tuple[str, ...]
+    """Of `context`, what the card does not ask for."""
+    timed: bool
+    """Whether the sampling times count."""
 
     @classmethod
-    def of(cls, tensors: Mapping[str, WireTensor], places: Mapping[str, slice], length: int) -> Self | None:
+    def of(
+        cls,
+        tensors: Mapping[str, WireTensor],
+        places: Mapping[str, slice],
+        length: int,
+        form: InputForm,
+        timed: bool = True,
+    ) -> Self | None:
         """The layout of a body of `length` bytes with `tensors`, each at its place.
 
         None unless it has features, all its numbers are in binary, and as many as their shapes say.
@@ -56,6 +67,8 @@ class Layout:
             numbered=tensors[SENSOR_ID].datatype == INT64,
             sampled_at=places[SAMPLED_AT],
             context={name: places[name] for name in tensors if name not in needed},
+            unread=form.unread(tensors),
+            timed=timed,
         )
 
 
@@ -78,7 +91,9 @@ def read_columns(bodies: Sequence[tuple[Layout, bytes]], form: InputForm) -> Rea
     sensor_id = _numbers(sensors, _LONG) if views[0][0].numbered else _names(sensors, count)
     measured = _numbers([view[layout.features] for layout, view in views], _FLOAT).reshape(count, -1)
     sampled_at = _numbers([view[layout.sampled_at] for layout, view in views], _LONG)
-    return Readings(_with_context(measured, views, form), sensor_id, sampled_at)
+    return Readings(
+        _with_context(measured, views, form), sensor_id, sampled_at, untimed=_untimed(views), unread=_unread(views)
+    )
 
 
 def _names(pieces: list[memoryview], count: int) -> NDArray[np.bytes_]:
@@ -98,8 +113,23 @@ def _with_context(
     columns = np.empty((len(measured), form.columns), np.float32)
     columns[:, form.measured_columns] = measured
     for name, column in form.context.items():
-        columns[:, column] = _numbers([_context(layout, view, name) for layout, view in views], _FLOAT)
+        columns[:, column] = _context_of(views, name)
     return columns
+
+
+def _unread(views: Sequence[tuple[Layout, memoryview]]) -> dict[str, NDArray[np.float32]] | None:
+    names = {name for layout, _ in views for name in layout.unread}
+    return {name: _context_of(views, name) for name in sorted(names)} if names else None
+
+
+def _untimed(views: Sequence[tuple[Layout, memoryview]]) -> NDArray[np.bool_] | None:
+    if all(layout.timed for layout, _ in views):
+        return None
+    return np.repeat([not layout.timed for layout, _ in views], [layout.readings for layout, _ in views])
+
+
+def _context_of(views: Sequence[tuple[Layout, memoryview]], name: str) -> NDArray[np.float32]:
+    return _numbers([_context(layout, view, name) for layout, view in views], _FLOAT)
 
 
 def _context(layout: Layout, view: memoryview, name: str) -> memoryview:

@@ -3,14 +3,21 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 enum {
     CACHE_LINE = 64,
-    AT_ONCE = 32, /* readings whose sensors are looked for together, so that memory is asked for in time */
+    AT_ONCE = 16, /* readings whose sensors are looked for together, so that memory is asked for in time */
+    GROUPS = 3,   /* of so many readings, each a step behind the one after it */
+    AHEAD_BY = 16, /* readings, likewise when answers are kept */
+    FEWEST_PLACES = 1 << 10,
+    HUGE_FROM = 1 << 22, /* bytes from which on huge pages are worth their rounding */
     NOT_KNOWN = UINT16_MAX, /* instead of flags */
     NO_REFERENCE = UINT16_MAX,
-    TOUCHED = 1 << 7, /* among the bits of `pending`; the others are of the times */
-    REFERENCE_PENDING = 1 << 6,
+    REFERENCE_PENDING = 1 << 6, /* among the bits of `pending`; the others are of the times */
     NOBODY = UINT8_MAX, /* instead of `next` */
     SHARE_TO_FORGET = 16,
 };
@@ -37,7 +44,7 @@ typedef struct {
 
 typedef struct {
     uint32_t sensor; /* plus one; 0 is empty */
-    uint32_t tag;
+    uint32_t tag;    /* the key's hash, which says where the place should be as well */
 } Place;
 
 /* What became of one reading. */
@@ -48,12 +55,13 @@ typedef struct {
     uint8_t time, is_reference;
 } Trace;
 
-/* A sensor as it was before the pass. */
+/* What a reading changed of its sensor, as it was before. */
 typedef struct {
-    Sensor sensor;
-    float reference[MOST_COLUMNS];
-    uint32_t number;
-    int is_new;
+    int64_t newest, reference_at, time;
+    float risk, reference_risk;
+    uint32_t number, heard;
+    uint16_t flags, since;
+    uint8_t place, next, pending, is_new;
 } Saved;
 
 struct Memory {
@@ -68,11 +76,31 @@ struct Memory {
     float *references; /* [most][column_count] */
     size_t pending, room, saved_count;
     Trace *traces;
-    Saved *saved;
+    Saved *saved;            /* the newest last */
+    float *saved_references; /* [room][column_count] */
 };
 
 _Static_assert(sizeof(Sensor) == 2 * CACHE_LINE, "a sensor fills two lines of the cache");
 _Static_assert(TIMES < 6 + 1, "each time has its bit of `pending`");
+
+/* Sensors are met in no order: with small pages, nearly each of them would cost a walk through the page table. */
+static void ask_for_huge_pages(void *block, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    if (bytes < HUGE_FROM) return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = ((uintptr_t)block + page - 1) & ~(page - 1);
+    size_t skipped = start - (uintptr_t)block;
+    if (bytes > skipped) (void)madvise((void *)start, bytes - skipped, MADV_HUGEPAGE); /* else with small ones */
+#else
+    (void)block, (void)bytes;
+#endif
+}
+
+/* Two thirds of them are taken at the most. */
+static uint64_t places_for(uint64_t sensors) {
+    uint64_t places = FEWEST_PLACES;
+    while (places < sensors + sensors / 2) places *= 2;
+    return places;
+}
 
 Memory *memory_make(uint32_t most, const Policy *policy, const uint64_t seed[SEED_WORDS]) {
     Memory *memory = calloc(1, sizeof *memory);
@@ -81,17 +109,16 @@ Memory *memory_make(uint32_t most, const Policy *policy, const uint64_t seed[SEE
     memory->most = most;
     memory->first_free = NONE;
     memcpy(memory->seed, seed, sizeof memory->seed);
-    uint64_t places = 16;
-    while (places < (uint64_t)most + most / 2) places *= 2;
-    memory->mask = (uint32_t)(places - 1);
+    memory->mask = FEWEST_PLACES - 1;
+    memory->places = calloc(FEWEST_PLACES, sizeof(Place));
     /* The system gives these arrays their memory where they are first written to: they grow by themselves. */
-    memory->places = calloc(places, sizeof(Place));
     memory->sensors_block = calloc((size_t)most * sizeof(Sensor) + CACHE_LINE, 1);
     memory->references = calloc((size_t)most * policy->column_count + 1, sizeof(float));
     if (!memory->places || !memory->sensors_block || !memory->references) {
         memory_free(memory);
         return NULL;
     }
+    ask_for_huge_pages(memory->sensors_block, (size_t)most * sizeof(Sensor));
     uintptr_t start = ((uintptr_t)memory->sensors_block + CACHE_LINE - 1) & ~(uintptr_t)(CACHE_LINE - 1);
     memory->sensors = (Sensor *)start;
     return memory;
@@ -104,6 +131,7 @@ void memory_free(Memory *memory) {
     free(memory->references);
     free(memory->traces);
     free(memory->saved);
+    free(memory->saved_references);
     free(memory);
 }
 
@@ -128,41 +156,54 @@ static Key name_key(const uint64_t *seed, const char *name, size_t width) {
 
 static Key number_key(int64_t number) { return (Key){(uint64_t)number, 0}; }
 
-static uint64_t place_hash(const Memory *memory, Key key) {
+static uint32_t tag_of(const Memory *memory, Key key) {
     uint64_t hash = (key.high ^ key.low ^ memory->seed[0]) * (memory->seed[1] | 1);
     hash = (hash ^ hash >> 32) * (memory->seed[2] | 1);
-    return hash ^ hash >> 29;
+    return (uint32_t)(hash >> 32);
 }
 
-static uint32_t tag_of(uint64_t hash) { return (uint32_t)(hash >> 32); }
-
-static uint32_t find(const Memory *memory, Key key, uint64_t hash) {
-    for (uint32_t at = (uint32_t)hash & memory->mask;; at = (at + 1) & memory->mask) {
+static uint32_t find(const Memory *memory, Key key, uint32_t tag) {
+    for (uint32_t at = tag & memory->mask;; at = (at + 1) & memory->mask) {
         const Place *place = &memory->places[at];
         if (!place->sensor) return NONE;
-        if (place->tag != tag_of(hash)) continue;
+        if (place->tag != tag) continue;
         const Key *found = &memory->sensors[place->sensor - 1].key;
         if (found->high == key.high && found->low == key.low) return place->sensor - 1;
     }
 }
 
-static void link_place(Memory *memory, uint32_t number, uint64_t hash) {
-    uint32_t at = (uint32_t)hash & memory->mask;
+static void link_place(Memory *memory, Place place) {
+    uint32_t at = place.tag & memory->mask;
     while (memory->places[at].sensor) at = (at + 1) & memory->mask;
-    memory->places[at] = (Place){number + 1, tag_of(hash)};
+    memory->places[at] = place;
 }
 
 /* What follows moves up, so that no search ends too early. */
 static void unlink_place(Memory *memory, uint32_t number) {
-    uint32_t mask = memory->mask, at = (uint32_t)place_hash(memory, memory->sensors[number].key) & mask;
+    uint32_t mask = memory->mask, at = tag_of(memory, memory->sensors[number].key) & mask;
     while (memory->places[at].sensor != number + 1) at = (at + 1) & mask;
     for (uint32_t next = (at + 1) & mask; memory->places[next].sensor; next = (next + 1) & mask) {
-        uint32_t home = (uint32_t)place_hash(memory, memory->sensors[memory->places[next].sensor - 1].key) & mask;
+        uint32_t home = memory->places[next].tag & mask;
         if (((next - home) & mask) < ((next - at) & mask)) continue;
         memory->places[at] = memory->places[next];
         at = next;
     }
     memory->places[at] = (Place){0, 0};
+}
+
+/* Room for the places of so many sensors: few sensors have few places, which stay in the cache. */
+static int have_places(Memory *memory, uint64_t sensors) {
+    uint64_t places = places_for(sensors), before = (uint64_t)memory->mask + 1;
+    if (places <= before) return 1;
+    Place *former = memory->places, *grown = calloc(places, sizeof(Place));
+    if (!grown) return 0;
+    ask_for_huge_pages(grown, places * sizeof(Place));
+    memory->places = grown;
+    memory->mask = (uint32_t)(places - 1);
+    for (uint64_t i = 0; i < before; i++)
+        if (former[i].sensor) link_place(memory, former[i]);
+    free(former);
+    return 1;
 }
 
 static void dismiss(Memory *memory, uint32_t number) {
@@ -178,22 +219,46 @@ static float *reference_of(Memory *memory, uint32_t number) {
     return memory->references + (size_t)number * memory->policy.column_count;
 }
 
-/* Remember how the sensor was before the pass. */
-static Sensor *touch(Memory *memory, uint32_t number) {
+/* Remember how the sensor is, before a reading changes it, and its answer in `place`. */
+static Sensor *touch(Memory *memory, uint32_t number, int place) {
     Sensor *sensor = &memory->sensors[number];
-    if (!(sensor->pending & TOUCHED)) {
-        Saved *saved = &memory->saved[memory->saved_count++];
-        saved->sensor = *sensor;
-        saved->number = number;
-        saved->is_new = 0;
-        memcpy(saved->reference, reference_of(memory, number), memory->policy.column_count * sizeof(float));
-        sensor->pending = TOUCHED;
-    }
+    size_t columns = memory->policy.column_count, at = memory->saved_count++;
+    memory->saved[at] = (Saved){
+        .newest = sensor->newest,
+        .reference_at = sensor->reference_at,
+        .time = sensor->times[place],
+        .risk = sensor->risks[place],
+        .reference_risk = sensor->reference_risk,
+        .number = number,
+        .heard = sensor->heard,
+        .flags = sensor->flags[place],
+        .since = sensor->since,
+        .place = (uint8_t)place,
+        .next = sensor->next,
+        .pending = sensor->pending,
+    };
+    if (columns) memcpy(memory->saved_references + at * columns, reference_of(memory, number), columns * sizeof(float));
     return sensor;
 }
 
+static void restore(Memory *memory, const Saved *saved, const float *reference) {
+    Sensor *sensor = &memory->sensors[saved->number];
+    sensor->newest = saved->newest;
+    sensor->reference_at = saved->reference_at;
+    sensor->times[saved->place] = saved->time;
+    sensor->risks[saved->place] = saved->risk;
+    sensor->flags[saved->place] = saved->flags;
+    sensor->reference_risk = saved->reference_risk;
+    sensor->heard = saved->heard;
+    sensor->since = saved->since;
+    sensor->next = saved->next;
+    sensor->pending = saved->pending;
+    size_t columns = memory->policy.column_count;
+    if (columns) memcpy(reference_of(memory, saved->number), reference, columns * sizeof(float));
+}
+
 /* A sensor that is not known yet, NONE where there is no room. */
-static uint32_t admit(Memory *memory, Key key, uint64_t hash) {
+static uint32_t admit(Memory *memory, Key key, uint32_t tag) {
     uint32_t number = memory->first_free;
     if (number != NONE)
         memory->first_free = (uint32_t)memory->sensors[number].key.high;
@@ -207,11 +272,8 @@ static uint32_t admit(Memory *memory, Key key, uint64_t hash) {
     sensor->newest = INT64_MIN;
     for (int i = 0; i < TIMES; i++) sensor->flags[i] = NOT_KNOWN;
     sensor->since = NO_REFERENCE;
-    sensor->pending = TOUCHED;
-    Saved *saved = &memory->saved[memory->saved_count++];
-    saved->number = number;
-    saved->is_new = 1;
-    link_place(memory, number, hash);
+    memory->saved[memory->saved_count++] = (Saved){.number = number, .is_new = 1};
+    link_place(memory, (Place){number + 1, tag});
     memory->live++;
     return number;
 }
@@ -283,7 +345,7 @@ static void refer_to(Memory *memory, uint32_t number, size_t reading, int64_t ti
         reference_of(memory, number)[i] = features[memory->policy.columns[i]];
 }
 
-static void recall_one(Memory *memory, const Batch *batch, size_t i, uint32_t number, Key key, uint64_t hash,
+static void recall_one(Memory *memory, const Batch *batch, size_t i, uint32_t number, Key key, uint32_t tag,
                        int is_nobody, int32_t *rows, Counts *counts) {
     Trace *trace = &memory->traces[i];
     *trace = (Trace){.source = -1, .risk = UNKNOWN_RISK, .sensor = NONE};
@@ -305,7 +367,7 @@ static void recall_one(Memory *memory, const Batch *batch, size_t i, uint32_t nu
         batch->flags[i] = flags;
     }
     if (flags & NOT_SCORED) {
-        if (known && !is_disordered && known->since != NO_REFERENCE) touch(memory, number)->since = NO_REFERENCE;
+        if (known && !is_disordered && known->since != NO_REFERENCE) touch(memory, number, 0)->since = NO_REFERENCE;
         return;
     }
     int is_sound = !(flags & ~(uint32_t)LATE) && !is_disordered;
@@ -315,13 +377,16 @@ static void recall_one(Memory *memory, const Batch *batch, size_t i, uint32_t nu
         rows[counts->scored++] = (int32_t)i;
     }
     if (is_nobody) return;
-    if (number == NONE) number = admit(memory, key, hash);
+    if (known)
+        touch(memory, number, place < 0 ? known->next : place);
+    else
+        number = admit(memory, key, tag);
     if (number == NONE) {
         counts->unremembered++;
         memory->wanting++;
         return;
     }
-    Sensor *sensor = touch(memory, number);
+    Sensor *sensor = &memory->sensors[number];
     sensor->heard = batch->now;
     if (carried) {
         flags |= CARRIED;
@@ -350,29 +415,44 @@ static int nobody(const Batch *batch, size_t i) {
     return name[0] == '-' && (batch->name_width == 1 || !name[1]);
 }
 
-static void recall_some(Memory *memory, const Batch *batch, size_t start, size_t count, int32_t *rows, Counts *counts) {
+/* Readings that are looked for together. */
+typedef struct {
+    size_t start, count;
     Key keys[AT_ONCE];
-    uint64_t hashes[AT_ONCE];
-    uint32_t numbers[AT_ONCE];
-    for (size_t i = 0; i < count; i++) {
+    uint32_t tags[AT_ONCE];
+} Group;
+
+static void ask_for_places(const Memory *memory, const Batch *batch, size_t start, Group *group) {
+    size_t left = batch->count - start;
+    group->start = start;
+    group->count = left < AT_ONCE ? left : AT_ONCE;
+    for (size_t i = 0; i < group->count; i++) {
         size_t reading = start + i;
-        keys[i] = batch->names ? name_key(memory->seed + 3, batch->names + reading * batch->name_width, batch->name_width)
+        Key key = batch->names ? name_key(memory->seed + 3, batch->names + reading * batch->name_width, batch->name_width)
                                : number_key(batch->numbers[reading]);
-        hashes[i] = place_hash(memory, keys[i]);
-        __builtin_prefetch(&memory->places[(uint32_t)hashes[i] & memory->mask]);
+        group->keys[i] = key;
+        group->tags[i] = tag_of(memory, key);
+        __builtin_prefetch(&memory->places[group->tags[i] & memory->mask]);
     }
-    for (size_t i = 0; i < count; i++) {
-        const Place *place = &memory->places[(uint32_t)hashes[i] & memory->mask];
+}
+
+static void ask_for_sensors(Memory *memory, const Group *group) {
+    for (size_t i = 0; i < group->count; i++) {
+        const Place *place = &memory->places[group->tags[i] & memory->mask];
         if (!place->sensor) continue;
         const char *sensor = (const char *)&memory->sensors[place->sensor - 1];
-        __builtin_prefetch(sensor);
-        __builtin_prefetch(sensor + CACHE_LINE);
+        __builtin_prefetch(sensor, 1);
+        __builtin_prefetch(sensor + CACHE_LINE, 1);
         if (memory->policy.column_count) __builtin_prefetch(reference_of(memory, place->sensor - 1));
     }
-    for (size_t i = 0; i < count; i++) {
-        int is_nobody = nobody(batch, start + i);
-        numbers[i] = is_nobody ? NONE : find(memory, keys[i], hashes[i]);
-        recall_one(memory, batch, start + i, numbers[i], keys[i], hashes[i], is_nobody, rows, counts);
+}
+
+static void recall_some(Memory *memory, const Batch *batch, const Group *group, int32_t *rows, Counts *counts) {
+    for (size_t i = 0; i < group->count; i++) {
+        size_t reading = group->start + i;
+        int is_nobody = nobody(batch, reading);
+        uint32_t number = is_nobody ? NONE : find(memory, group->keys[i], group->tags[i]);
+        recall_one(memory, batch, reading, number, group->keys[i], group->tags[i], is_nobody, rows, counts);
     }
 }
 
@@ -419,6 +499,9 @@ static int have_room(Memory *memory, size_t count) {
     Saved *saved = realloc(memory->saved, count * sizeof(Saved));
     if (!saved) return 0;
     memory->saved = saved;
+    float *references = realloc(memory->saved_references, (count * memory->policy.column_count + 1) * sizeof(float));
+    if (!references) return 0;
+    memory->saved_references = references;
     memory->room = count;
     return 1;
 }
@@ -433,19 +516,33 @@ int memory_recall(Memory *memory, const Batch *batch, int32_t *rows, Counts *cou
     memory_forget(memory);
     *counts = (Counts){0};
     if (!have_room(memory, batch->count) || !make_room(memory, batch->now)) return 0;
+    uint64_t most = (uint64_t)memory->live + batch->count;
+    if (!have_places(memory, most < memory->most ? most : memory->most)) return 0;
     memory->wanting = 0;
     memory->pending = batch->count;
-    for (size_t start = 0; start < batch->count; start += AT_ONCE) {
-        size_t left = batch->count - start;
-        recall_some(memory, batch, start, left < AT_ONCE ? left : AT_ONCE, rows, counts);
+    Group groups[GROUPS];
+    size_t count = (batch->count + AT_ONCE - 1) / AT_ONCE;
+    for (size_t turn = 0; turn < count + GROUPS - 1; turn++) {
+        if (turn < count) ask_for_places(memory, batch, turn * AT_ONCE, &groups[turn % GROUPS]);
+        if (turn >= 1 && turn <= count) ask_for_sensors(memory, &groups[(turn - 1) % GROUPS]);
+        if (turn >= 2) recall_some(memory, batch, &groups[(turn - 2) % GROUPS], rows, counts);
     }
     return 1;
 }
 
 size_t memory_pending(const Memory *memory) { return memory->pending; }
 
+/* Lines of the cache that will be written to are asked for so many readings before. */
+static void fetch_ahead(const Memory *memory, size_t i) {
+    if (i >= memory->pending || memory->traces[i].sensor == NONE) return;
+    const char *sensor = (const char *)&memory->sensors[memory->traces[i].sensor];
+    __builtin_prefetch(sensor, 1);
+    __builtin_prefetch(sensor + CACHE_LINE, 1);
+}
+
 void memory_keep(Memory *memory, float *risks) {
     for (size_t i = 0; i < memory->pending; i++) {
+        fetch_ahead(memory, i + AHEAD_BY);
         const Trace *trace = &memory->traces[i];
         risks[i] = trace->source < 0 ? trace->risk : risks[trace->source];
         if (trace->sensor == NONE) continue;
@@ -454,19 +551,17 @@ void memory_keep(Memory *memory, float *risks) {
         if (trace->is_reference) sensor->reference_risk = risks[i];
         sensor->pending = 0;
     }
-    for (size_t i = 0; i < memory->saved_count; i++) memory->sensors[memory->saved[i].number].pending = 0;
     memory->pending = memory->saved_count = 0;
 }
 
 void memory_forget(Memory *memory) {
     while (memory->saved_count) {
-        const Saved *saved = &memory->saved[--memory->saved_count];
-        if (saved->is_new) {
+        size_t at = --memory->saved_count;
+        const Saved *saved = &memory->saved[at];
+        if (saved->is_new)
             dismiss(memory, saved->number);
-            continue;
-        }
-        memory->sensors[saved->number] = saved->sensor;
-        memcpy(reference_of(memory, saved->number), saved->reference, memory->policy.column_count * sizeof(float));
+        else
+            restore(memory, saved, memory->saved_references + at * memory->policy.column_count);
     }
     if (memory->pending) memory->wanting = 0;
     memory->pending = 0;
@@ -478,5 +573,5 @@ uint64_t memory_forgotten(const Memory *memory) { return memory->forgotten; }
 
 size_t memory_bytes(const Memory *memory, size_t sensors) {
     size_t of_a_sensor = sizeof(Sensor) + memory->policy.column_count * sizeof(float);
-    return ((size_t)memory->mask + 1) * sizeof(Place) + sensors * of_a_sensor;
+    return (size_t)places_for(sensors) * sizeof(Place) + sensors * of_a_sensor;
 }

@@ -28,6 +28,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from weld_predictor.intake.instances import NO_SENSOR
 from weld_predictor.intake.readings import Readings
 
 SHARE_TO_FORGET = 16
@@ -79,3 +80,13 @@ class SensorMemory(Protocol):
 
     def bytes_at(self, sensors: int) -> int:
         """Bytes of the arrays that hold what is remembered of so many sensors."""
+
+
+def of_nobody(readings: Readings) -> NDArray[np.bool_]:
+    """Which of N readings nothing may be remembered of, [N]."""
+    nobody = np.zeros(len(readings), np.bool_)
+    if not readings.numbered:
+        nobody |= readings.sensor_id == NO_SENSOR.encode()
+    if readings.untimed is not None:
+        nobody |= readings.untimed
+    return nobody

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from weld_predictor.intake.fault import RequestError, quoted
 from weld_predictor.intake.tensor import BYTES, FP32, INT16, INT64
-from weld_predictor.intake.wire import RequestedOutput, WireRequest, WireTensor
+from weld_predictor.intake.wire import BINARY_OUTPUTS, SHADOWED, RequestedOutput, WireRequest, WireTensor
 
 Values = list[Any] | memoryview | NDArray[Any]
 
@@ -85,7 +85,7 @@ def parse_message(message: Any) -> WireRequest:
         raise RequestError(
             f"{len(raw)} raw_input_contents came for {len(message.inputs)} inputs, expected one for each, or none"
         )
-    binary_outputs = _flag(message.parameters, "binary_data_output", bool(raw))
+    binary_outputs = _flag(message.parameters, BINARY_OUTPUTS, bool(raw))
     return WireRequest(
         id=message.id or None,
         inputs=tuple(
@@ -94,6 +94,7 @@ def parse_message(message: Any) -> WireRequest:
         ),
         outputs=tuple(RequestedOutput(output.name, binary_outputs) for output in message.outputs),
         binary_outputs=binary_outputs,
+        timed=not _flag(message.parameters, SHADOWED, False),
     )
 
 

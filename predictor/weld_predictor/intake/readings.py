@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weld_predictor.intake.fault import RequestError, quoted
-from weld_predictor.intake.form import ASCANS, FEATURES, SAMPLED_AT, SENSOR_ID, InputForm, TensorSpec
+from weld_predictor.intake.form import (
+    ASCANS,
+    FEATURES,
+    MOST_UNREAD,
+    SAMPLED_AT,
+    SENSOR_ID,
+    InputForm,
+    TensorSpec,
+    may_be_context,
+)
 from weld_predictor.intake.tensor import decode, shape_text
 from weld_predictor.intake.wire import WireRequest, WireTensor
 
@@ -29,16 +38,22 @@ class Readings:
     ascans: NDArray[np.int16] | None = None
     """[N, S], where the features are still to be taken from waveforms; until then `features` has NaN for them."""
     untimed: NDArray[np.bool_] | None = None
-    """[N], those that came without a sampling time; None where none did."""
+    """[N], those that came without a sampling time that counts; None where none did."""
+    unread: Mapping[str, NDArray[np.float32]] | None = None
+    """Context that came and the card does not ask for, [N] each, by name; None where there is none."""
 
     def __len__(self) -> int:
         return len(self.features)
 
     def part(self, start: int, stop: int) -> Readings:
         """Readings `start` to `stop`, as views; of those that have their features."""
-        untimed = None if self.untimed is None else self.untimed[start:stop]
+        part = slice(start, stop)
         return Readings(
-            self.features[start:stop], self.sensor_id[start:stop], self.sampled_at[start:stop], untimed=untimed
+            self.features[part],
+            self.sensor_id[part],
+            self.sampled_at[part],
+            untimed=None if self.untimed is None else self.untimed[part],
+            unread=None if self.unread is None else {name: values[part] for name, values in self.unread.items()},
         )
 
     @property
@@ -63,7 +78,8 @@ def take_tensors(request: WireRequest, form: InputForm, most: int) -> dict[str, 
     tensors = _by_name(request, form)
     specs = {spec.name: spec for spec in form.specs}
     for name, tensor in tensors.items():
-        _check_form(tensor, specs[name])
+        if name in specs:
+            _check_form(tensor, specs[name])
     _check_count(tensors, most)
     return tensors
 
@@ -71,7 +87,10 @@ def take_tensors(request: WireRequest, form: InputForm, most: int) -> dict[str, 
 def decode_readings(tensors: dict[str, WireTensor], form: InputForm) -> Readings:
     """The readings of `take_tensors`. Raises RequestError as `take_readings` does."""
     values: dict[str, NDArray[Any]] = {name: decode(tensor) for name, tensor in tensors.items()}
-    return Readings(_columns(values, form), values[SENSOR_ID], values[SAMPLED_AT], values.get(ASCANS))
+    unread = {name: values[name] for name in form.unread(values)}
+    return Readings(
+        _columns(values, form), values[SENSOR_ID], values[SAMPLED_AT], values.get(ASCANS), unread=unread or None
+    )
 
 
 def join(readings: Sequence[Readings]) -> Readings:
@@ -83,6 +102,7 @@ def join(readings: Sequence[Readings]) -> Readings:
         np.concatenate([each.sensor_id for each in readings]),
         np.concatenate([each.sampled_at for each in readings]),
         untimed=_untimed(readings),
+        unread=_unread(readings),
     )
 
 
@@ -101,6 +121,19 @@ def _untimed(readings: Sequence[Readings]) -> NDArray[np.bool_] | None:
     return np.concatenate(
         [np.zeros(len(each), np.bool_) if each.untimed is None else each.untimed for each in readings]
     )
+
+
+def _unread(readings: Sequence[Readings]) -> dict[str, NDArray[np.float32]] | None:
+    names = {name for each in readings if each.unread is not None for name in each.unread}
+    if not names:
+        return None
+    return {name: np.concatenate([_context(each, name) for each in readings]) for name in sorted(names)}
+
+
+def _context(readings: Readings, name: str) -> NDArray[np.float32]:
+    """Where none came, NaN."""
+    values = None if readings.unread is None else readings.unread.get(name)
+    return np.full(len(readings), np.nan, np.float32) if values is None else values
 
 
 def with_features(requests: Sequence[Readings], form: InputForm) -> list[Readings]:
@@ -134,12 +167,17 @@ def _columns(values: dict[str, NDArray[Any]], form: InputForm) -> NDArray[np.flo
 
 def _by_name(request: WireRequest, form: InputForm) -> dict[str, WireTensor]:
     wanted = {spec.name for spec in form.specs}
+    tensors = {tensor.name: tensor for tensor in request.inputs}
     for name, times in Counter(tensor.name for tensor in request.inputs).items():
-        if name not in wanted:
+        if name not in wanted and not may_be_context(name, tensors[name].datatype, tensors[name].shape):
             raise RequestError(f"tensor {quoted(name)} is not an input of this model, expected {form}")
         if times > 1:
             raise RequestError(f"tensor {name!r} came {times} times, expected it once")
-    tensors = {tensor.name: tensor for tensor in request.inputs}
+    if len(unread := form.unread(tensors)) > MOST_UNREAD:
+        raise RequestError(
+            f"{len(unread)} tensors came that are not inputs of this model, such as {unread[0]!r}, "
+            f"expected at most {MOST_UNREAD} besides {form}"
+        )
     if FEATURES in tensors and ASCANS in tensors:
         raise RequestError(f"tensors {FEATURES!r} and {ASCANS!r} both came, expected one of them")
     if ASCANS not in tensors and FEATURES not in tensors:

@@ -19,6 +19,16 @@ from weld_predictor.intake.fault import RequestError, quoted
 
 JSON_LENGTH_HEADER = "inference-header-content-length"
 """Header that says how many bytes of the body are JSON; the tensors' bytes follow them."""
+BINARY_OUTPUTS = "binary_data_output"
+"""Parameter of a request: its outputs leave in binary."""
+SHADOWED_HEADER = "weldserve-shadowed"
+"""Header of the same, by which its requests are counted apart even where their bodies are not read."""
+SHADOWED = "shadowed"
+"""Parameter of a request: another predictor has answered these readings, and compares.
+
+Their readings count as all others do, but each is scored for itself: nothing is remembered of it or for it, and it is
+not told late. Otherwise a reading that comes both ways, or out of turn, would change what is answered to another.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,7 @@ class WireRequest:
     binary_outputs: bool
     """Whether outputs that are not asked for by name leave in binary."""
     timed: bool = True
-    """Whether it says when its readings were sampled."""
+    """Whether it says when its readings were sampled, and that counts."""
 
 
 def parse_request(body: bytes, json_length: str | None) -> WireRequest:
@@ -62,12 +72,14 @@ def parse_request(body: bytes, json_length: str | None) -> WireRequest:
     length = _json_length(json_length, len(body))
     envelope = parse_json(memoryview(body)[:length], "'inputs'")
     binary = _BinaryTail(memoryview(body)[length:])
-    binary_outputs = _flag(_parameters(envelope, "the request"), "binary_data_output", "the request", False)
+    parameters = _parameters(envelope, "the request")
+    binary_outputs = _flag(parameters, BINARY_OUTPUTS, "the request", False)
     request = WireRequest(
         id=_request_id(envelope),
         inputs=tuple(_input(item, binary) for item in _objects(envelope, "inputs", required=True)),
         outputs=tuple(_output(item, binary_outputs) for item in _objects(envelope, "outputs", required=False)),
         binary_outputs=binary_outputs,
+        timed=not _flag(parameters, SHADOWED, "the request", False),
     )
     binary.must_be_used_up()
     return request

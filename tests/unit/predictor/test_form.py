@@ -123,7 +123,7 @@ def test_saturation_and_lost_coupling_are_seen_in_waveforms_and_in_features() ->
 
 def test_a_flag_of_another_models_features_means_nothing() -> None:
     bounds = Bounds.of(card(2), timedelta(seconds=1), timedelta(seconds=1))
-    assert (bounds.saturated, bounds.wall_level) == (None, None)
+    assert (bounds.saturated, bounds.no_coupling) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     assert value("requests_total", protocol="rest", status="200") == 2
     assert value("requests_total", protocol="grpc", status="RESOURCE_EXHAUSTED") == 1
     assert value("requests_total", protocol="grpc", status="RESOURCE_EXHAUSTED") == 1
-    assert value("request_seconds_sum") == 1
+    assert value("request_seconds_sum", protocol="rest") == 0.75
+    assert value("request_seconds_sum", protocol="grpc") == 0.25
+    assert value("request_seconds_count", protocol="shadow") == 0
     assert value("batch_readings_sum") == 2
     assert value("stage_seconds_sum", stage="queue") == 0.75
     assert value("stage_seconds_count", stage="score") == 1

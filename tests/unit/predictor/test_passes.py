@@ -61,7 +61,9 @@ def kserves_registry() -> CollectorRegistry:
 class Predictor:
     """All from the reception to the answers, on this thread or on that of passes."""
 
-    def __init__(self, risk: Callable[[Floats], Floats] = first_feature, max_readings: int = 100) -> None:
+    def __init__(
+        self, risk: Callable[[Floats], Floats] = first_feature, max_readings: int = 100, shadow: Any = None
+    ) -> None:
         self.registry = CollectorRegistry()
         self.thread = PassThread()
         self.batches: list[int] = []
@@ -80,6 +82,7 @@ class Predictor:
             Traces(None),
             deadline=1,
             wall_clock=lambda: NOW,
+            shadow=shadow,
         )
         batcher = MicroBatcher(passes.perform, max_readings=max_readings, max_delay=0, queue_readings=1000)
         envelopes = Envelopes(FORM, 1000, {"model_name": "north-line", "model_version": "1.0.0"})

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -115,6 +115,7 @@ def test_a_reading_far_out_of_range_or_ahead_of_time_is_scored_on_its_own(make: 
 
 
 @settings(deadline=None, max_examples=300)
+@example([(3, 0, -0.95), (3, 1, 0.25), (3, 2, -0.95)], [1], SECOND)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 20), st.sampled_from([0.25, 0.5, 0.75, -0.95, np.nan, 5.0 / 8])),
