@@ -106,6 +106,39 @@ class TrainingProfile(Schema):
         return self
 
 
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Throughput(Schema):
+    """How fast one replica was and how much it took, as `weldserve bundle measure` found; what a plan reckons with."""
+
+    scorer: Literal["native", "scikit-learn"]
+    cores: Annotated[int, Field(ge=1, description="That the replica could use.")]
+    busy_cores: Annotated[Positive, Field(description="That it kept busy in full passes.")]
+    request_readings: Annotated[int, Field(ge=1, description="Readings in each request, for the two rates.")]
+    readings_per_second: Annotated[Positive, Field(description="Of one replica whose passes are full.")]
+    readings_per_second_per_core: Annotated[Positive, Field(description="The same by the cores that it kept busy.")]
+    seconds_per_pass: Annotated[NotNegative, Field(description="Beside what its requests and readings take.")]
+    seconds_per_request: NotNegative
+    seconds_per_reading: Positive
+    quick_readings: Annotated[
+        int, Field(ge=0, description="In the largest pass that is so quick that nothing waits for company after it.")
+    ] = 0
+    scoring_seconds_per_reading: Annotated[
+        NotNegative, Field(description="Of these, the estimator's alone: what a reading that is not scored spares.")
+    ]
+    spread: Annotated[
+        tuple[Positive, ...],
+        Field(min_length=1, max_length=100, description="Equally likely factors by which passes of a size differ."),
+    ] = (1.0,)
+    memory_bytes: Annotated[int, Field(ge=1, description="Of one replica, at its peak.")]
+    request_bytes_per_reading: Positive
+    answer_bytes_per_reading: Positive
+    machine: Annotated[str, Field(min_length=1, max_length=200)]
+    measured_at: AwareDatetime
+
+
 FlagName = Literal["not_finite", "out_of_range", "unknown_sensor", "missing_context", "saturated", "no_coupling"]
 FlagHandling = Literal["Reserve", "Reject"]
 
@@ -139,6 +172,7 @@ class BundleCard(Schema):
         Field(description="What becomes of a flagged reading: scored with Reserve, or not scored (Reject)."),
     ] = Field(default_factory=dict)
     profile: TrainingProfile | None = None
+    throughput: Annotated[Throughput | None, Field(description="Measured; left out where nobody did.")] = None
     sites: Annotated[tuple[str, ...], Field(max_length=10_000, description="Sites that the readings came from.")] = ()
     intended_use: Annotated[str, Field(max_length=2000)] = ""
     limits: Annotated[tuple[str, ...], Field(max_length=100, description="Where it must not be relied upon.")] = ()

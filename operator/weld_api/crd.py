@@ -19,10 +19,18 @@ NAME_RULE = CelRule(
     f"metadata.name must have at most {MODEL_NAME_LENGTH} characters, so that KServe can build host names from it",
 )
 
+REGION_NAME_RULE = CelRule(
+    f"self.spec.regions.all(region, size(self.metadata.name) + size(region.name) < {MODEL_NAME_LENGTH})",
+    f"metadata.name and the name of each of spec.regions must have less than {MODEL_NAME_LENGTH} characters together, "
+    "so that KServe can build host names from both",
+)
+
 PRINTER_COLUMNS = (
     ("Asset", "string", ".spec.asset.site", "The site that is watched", 0),
     ("Kind", "string", ".spec.asset.kind", "The kind of asset", 1),
     ("Stable", "string", ".status.stable.version", "Version that answers", 0),
+    ("Candidate", "string", ".status.candidate.version", "Version on its way, or on trial", 0),
+    ("Weight", "integer", ".status.rollout.weight", "Requests of a hundred that the last candidate gets", 0),
     ("Wanted", "string", ".spec.model.version", "Version that is asked for", 1),
     ("Phase", "string", ".status.phase", "The state in one word", 0),
     ("Readings/s", "string", ".status.readingsPerSecond", "Rate that the workload asks for", 0),
@@ -82,7 +90,7 @@ def _version() -> dict[str, Any]:
                     "spec": structural_schema(WeldModelSpec),
                     "status": structural_schema(WeldModelStatus),
                 },
-                "x-kubernetes-validations": [NAME_RULE.as_json()],
+                "x-kubernetes-validations": [NAME_RULE.as_json(), REGION_NAME_RULE.as_json()],
             }
         },
     }
@@ -99,7 +107,7 @@ def structural_schema(model: type[Schema]) -> dict[str, Any]:
 
 _COPIED = {
     "type", "description", "enum", "pattern", "format", "minimum", "maximum", "minLength", "maxLength", "minItems",
-    "maxItems", "required", "x-kubernetes-validations", "x-kubernetes-int-or-string",
+    "maxItems", "maxProperties", "required", "x-kubernetes-validations", "x-kubernetes-int-or-string",
     "x-kubernetes-preserve-unknown-fields",
 }  # fmt: skip
 _DROPPED = {"title", "$defs", "additionalProperties"}
@@ -113,11 +121,17 @@ def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
                 schema[keyword] = {name: _structural(child, definitions) for name, child in value.items()}
             case "items":
                 schema[keyword] = _structural(value, definitions)
+            case "additionalProperties" if isinstance(value, dict):
+                schema[keyword] = _structural(value, definitions)
             case "const":
                 schema["enum"] = [value]
             case "default":
                 if value is not None:
                     schema[keyword] = _without_nulls(value)
+            case "exclusiveMinimum" | "exclusiveMaximum":
+                # OpenAPI 3.0 has a bound, and says of it whether it is excluded.
+                schema[keyword.replace("exclusiveM", "m")] = value
+                schema[keyword] = True
             case "anyOf":
                 schema[keyword] = value
             case _ if keyword in _COPIED:
@@ -143,6 +157,8 @@ def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_nulls(child) for name, child in value.items() if child is not None}
+    if isinstance(value, list):
+        return [_without_nulls(child) for child in value]
     return value
 
 

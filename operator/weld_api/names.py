@@ -8,15 +8,33 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "WeldModel"
 PLURAL = "weldmodels"
 
+DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
+
 FIELD_MANAGER = "weldserve"
+FINALIZER_MANAGER = "weldserve-finalizer"
+"""Who owns the finalizer: an apply of anything else would take away what an apply of it has set."""
+
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MODEL_LABEL = f"{GROUP}/model"
 REVISION_LABEL = f"{GROUP}/revision"
+REGION_LABEL = f"{GROUP}/region"
+REGIONS_FINALIZER = f"{GROUP}/regions"
 DIGEST_ANNOTATION = f"{GROUP}/digest"
 VERSION_ANNOTATION = f"{GROUP}/version"
 
 MODE_ANNOTATION = "serving.kserve.io/deploymentMode"
 """KServe's: how it runs an InferenceService."""
+
+AUTOSCALER_ANNOTATION = "serving.kserve.io/autoscalerClass"
+"""KServe's: what scales an InferenceService in Standard mode."""
+
+VISIBILITY_LABEL = "networking.kserve.io/visibility"
+"""KServe's: `cluster-local` keeps it from making routes of its own."""
+
+REVISION_HEADER = "weldserve-revision"
+CANDIDATE_HEADER_VALUE = "candidate"
+"""A request that says so, or says the first digits of the candidate's digest, is answered by the candidate."""
 
 MODEL_FORMAT = "weldserve"
 """The name by which a serving runtime says that it reads our bundles."""
@@ -34,9 +52,14 @@ CRD sees the name but not the namespace, so this leaves the namespace 11 charact
 """
 
 
-def revision_name(model: str, digest: str) -> str:
-    """The InferenceService that serves the bundle of this digest (64 hexadecimal digits) for this WeldModel."""
-    return f"{model}-{digest[:REVISION_SUFFIX_LENGTH]}"
+def serving_name(model: str, region: str) -> str:
+    """What a WeldModel is called in one of its regions; its own name where it has none (empty)."""
+    return f"{model}-{region}" if region else model
+
+
+def revision_name(serving: str, digest: str) -> str:
+    """The InferenceService that serves the bundle of this digest (64 hexadecimal digits); `serving`: see above."""
+    return f"{serving}-{digest[:REVISION_SUFFIX_LENGTH]}"
 
 
 def predictor_name(revision: str) -> str:
@@ -44,6 +67,6 @@ def predictor_name(revision: str) -> str:
     return f"{revision}-predictor"
 
 
-def host_label_length(model: str, namespace: str) -> int:
+def host_label_length(serving: str, namespace: str) -> int:
     """Length of the first label of the host name that KServe builds for a revision; more than 63 is never served."""
-    return len(f"{model}-{'0' * REVISION_SUFFIX_LENGTH}-predictor-{namespace}")
+    return len(f"{serving}-{'0' * REVISION_SUFFIX_LENGTH}-predictor-{namespace}")

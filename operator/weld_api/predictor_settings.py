@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from weld_api.arguments import Arguments, flag
 from weld_api.quantity import Duration
+from weld_api.shadow import SHADOW_FILE, SHADOW_FOLDER
 from weld_api.spec import INPUT_NAME_PATTERN, SHA256_PATTERN, Batching, Intake, WeldModelSpec, Workload
 
 
@@ -102,6 +103,9 @@ class PredictorSettings(Arguments):
         Path | None,
         Field(description="File of the sensors that there are, one name a line; left out: every sensor is known."),
     ] = None
+    shadow_folder: Annotated[
+        Path, Field(description=f"Folder in whose {SHADOW_FILE} it stands whom to shadow, while there is such a file.")
+    ] = Path(SHADOW_FOLDER)
     termination_log: Annotated[Path | None, Field(description="File that says why the predictor ended.")] = None
 
     @model_validator(mode="after")

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-DURATION_PATTERN = r"^([0-9]{1,6}(h|m|s|ms)){1,4}$"
-"""Go's durations without fractions and signs, as the Gateway API restricts them (GEP-2257), one digit wider."""
+DURATION_PATTERN = r"^([0-9]{1,6}(d|h|m|s|ms)){1,4}$"
+"""Go durations without fractions and signs, as the Gateway API restricts them (GEP-2257), one digit wider, or days."""
 
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]{1,6})?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
 """Kubernetes' resource quantities, without signs and exponents."""
 
-_DURATION_UNITS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_DURATION_PART = re.compile(r"([0-9]{1,6})(ms|h|m|s)")
+_DURATION_UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_DURATION_PART = re.compile(r"([0-9]{1,6})(ms|d|h|m|s)")
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]{1,6})?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 _QUANTITY_UNITS = {
     "m": Decimal("0.001"),
@@ -27,9 +27,11 @@ _QUANTITY_UNITS = {
 
 
 def parse_duration(text: str) -> timedelta:
-    """`1m30s` -> 90 s. Raises ValueError, in one sentence, for anything else than whole h, m, s and ms."""
+    """`1m30s` -> 90 s. Raises ValueError, in one sentence, for anything else than whole d, h, m, s and ms."""
     if not re.fullmatch(DURATION_PATTERN, text):
-        raise ValueError(f"{text!r} is not a duration: write whole numbers with h, m, s or ms, such as 100ms or 1h30m")
+        raise ValueError(
+            f"{text!r} is not a duration: write whole numbers with d, h, m, s or ms, such as 100ms or 1h30m"
+        )
     return timedelta(milliseconds=sum(int(n) * _DURATION_UNITS[unit] for n, unit in _DURATION_PART.findall(text)))
 
 

@@ -8,16 +8,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from weld_api.names import DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN
 from weld_api.quantity import Duration, Quantity, parse_duration
+from weld_api.region import MOST_REGIONS, NAMED_ONCE, Failover, Region
+from weld_api.rollout import Rollout
 from weld_api.schema import CelRule, Schema
 
-DNS_LABEL_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
-DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 INPUT_NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 KIND_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SEMANTIC_VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"
 STORAGE_URI_PATTERN = r"^(pvc|s3|gs|https|http)://[^\s/]+(/[^\s]*)?$"
+CLIMBING_PATTERN = r"/([.]|%2[eE]){1,2}(/|[?]|#|$)"
+"""Found in addresses with a segment `.` or `..`, which may lead out of the folder that they seem to be in."""
 
 
 class Asset(Schema):
@@ -36,7 +39,7 @@ class Asset(Schema):
         Field(
             pattern=KIND_PATTERN,
             max_length=63,
-            description="Kind of asset, such as PipelineWeld; the bundle's card must name the same. Cannot be changed.",
+            description="Kind of asset; the bundle's card must name the same. Cannot be changed.",
         ),
     ]
     site: Annotated[
@@ -73,6 +76,10 @@ class Resources(Schema):
 
 class Model(Schema):
     """The bundle to serve; a new `sha256` makes a new revision."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(f"!self.uri.matches('{CLIMBING_PATTERN}')", "model.uri must have no part '.' or '..'", ".uri"),
+    )
 
     version: Annotated[
         str,
@@ -169,7 +176,7 @@ class WatchedFeature(Schema):
     ]
     dead_band: Annotated[
         float,
-        Field(ge=0, le=1e30, description="Distance from the last scored reading, in the feature's unit, that is none."),
+        Field(ge=0, le=1e15, description="Distance from the last scored reading, in the feature's unit, that is none."),
     ]
 
 
@@ -236,12 +243,49 @@ class Intake(Schema):
     ] = 1_000_000
 
 
+DEFAULT_CPU_UTILIZATION = 70
+"""No default of the field: the API server would fill it in beside readingsPerSecond."""
+
+
 class ScalingTarget(Schema):
-    """The signal that replicas follow."""
+    """The signal that replicas follow: the CPU, or the readings that they answer."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "!has(self.cpuUtilization) || !has(self.readingsPerSecond)",
+            "scaling.target must have only one of cpuUtilization and readingsPerSecond; "
+            "cpuUtilization: null takes away one that was filled in before",
+            ".readingsPerSecond",
+        ),
+    )
 
     cpu_utilization: Annotated[
-        int, Field(ge=1, le=100, description="Average CPU use to aim at, in percent of the request.")
-    ] = 70
+        int | None,
+        Field(
+            ge=1,
+            le=100,
+            description="Average CPU use to aim at, in percent of the request; "
+            f"{DEFAULT_CPU_UTILIZATION} where neither is given.",
+        ),
+    ] = None
+    readings_per_second: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=100_000_000,
+            description="Readings a second to aim at for each replica, as `weldserve bundle target` reckons them; "
+            "needs KEDA and a Prometheus.",
+        ),
+    ] = None
+
+    @property
+    def cpu_percent(self) -> int:
+        """Average CPU use to aim at where the CPU is followed, in percent of the request."""
+        return DEFAULT_CPU_UTILIZATION if self.cpu_utilization is None else self.cpu_utilization
+
+    @property
+    def follows_readings(self) -> bool:
+        return self.readings_per_second is not None
 
 
 class Scaling(Schema):
@@ -278,7 +322,40 @@ class Availability(Schema):
 class Serving(Schema):
     """How the model is served."""
 
-    mode: Annotated[Literal["Standard"], Field(description="KServe's deployment mode.")] = "Standard"
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            "self.mode == oldSelf.mode",
+            "serving.mode cannot be changed: KServe keeps an InferenceService in its mode; make a new WeldModel",
+            ".mode",
+        ),
+        CelRule(
+            "self.traffic == oldSelf.traffic",
+            "serving.traffic cannot be changed: it decides what serves the stable revision; make a new WeldModel",
+            ".traffic",
+        ),
+        CelRule(
+            "self.traffic != 'Native' || self.mode == 'Standard'",
+            "serving.traffic Native needs serving.mode Standard: it divides requests by KServe's spec.canary",
+            ".traffic",
+        ),
+        CelRule(
+            "!has(self.scaling.target.readingsPerSecond) || (self.mode == 'Standard' && self.traffic == 'Gateway')",
+            "scaling.target.readingsPerSecond needs serving.mode Standard and serving.traffic Gateway: "
+            "nothing else gives each revision a scaler of its own that follows readings",
+            ".scaling.target.readingsPerSecond",
+        ),
+    )
+
+    mode: Annotated[
+        Literal["Standard", "Knative"], Field(description="KServe's deployment mode. Cannot be changed.")
+    ] = "Standard"
+    traffic: Annotated[
+        Literal["Gateway", "Native"],
+        Field(
+            description="In mode Standard, what divides requests between two revisions: an HTTPRoute of the operator's "
+            "(Gateway), or KServe's spec.canary (Native; KServe 0.21 or later). Cannot be changed."
+        ),
+    ] = "Gateway"
     batching: Annotated[Batching, Field(description="Batching across requests.")] = Batching()
     intake: Annotated[
         Intake | None, Field(description="Late readings and sampling; every reading is scored when absent.")
@@ -304,9 +381,56 @@ class WeldModelSpec(Schema):
             "workload.deadline must be at least serving.batching.maxDelay",
             ".workload.deadline",
         ),
+        CelRule(NAMED_ONCE, "regions must have each name once", ".regions"),
+        CelRule(
+            "size(self.regions) == 0 || self.serving.mode == 'Standard' && self.serving.traffic == 'Gateway'",
+            "regions need serving.mode Standard and serving.traffic Gateway: the operator divides requests among them",
+            ".regions",
+        ),
+        CelRule(
+            "size(self.regions) == 0 || self.regions.map(region, region.share).sum() == 100",
+            "regions[].share must add up to 100",
+            ".regions",
+        ),
+        CelRule(
+            "self.regions.all(one, one.failoverTo.all(name, name != one.name && "
+            "self.regions.exists(other, other.name == name)))",
+            "regions[].failoverTo must name other regions of this WeldModel",
+            ".regions",
+        ),
+        CelRule(
+            "!has(self.rollout) || size(self.rollout.waves) == 0 || "
+            "self.regions.all(region, self.rollout.waves.exists(wave, region.name in wave.regions)) && "
+            "self.rollout.waves.all(wave, wave.regions.all(name, self.regions.exists(region, region.name == name)))",
+            "rollout.waves must name each of regions, and nothing else",
+            ".rollout.waves",
+        ),
+        CelRule(
+            "oldSelf.regions.all(old, self.regions.all(new, old.name != new.name || "
+            "has(old.cluster.local) == has(new.cluster.local) && "
+            "(has(old.cluster.local) || old.cluster.kubeconfigSecret == new.cluster.kubeconfigSecret)))",
+            "regions[].cluster cannot be another one, as what serves there would stay behind: add a region, and remove "
+            "this one later",
+            ".regions",
+        ),
     )
 
     asset: Asset
     model: Model
     workload: Workload
     serving: Annotated[Serving, Field(description="How the model is served.")] = Serving()
+    rollout: Annotated[
+        Rollout | None,
+        Field(description="The trial of each next bundle; when absent, one answers as soon as it is ready, untried."),
+    ] = None
+    regions: Annotated[
+        tuple[Region, ...],
+        Field(
+            max_length=MOST_REGIONS,
+            description="Where the model is served, in the order in which a bundle is rolled out; when empty, in this "
+            "cluster as a whole.",
+        ),
+    ] = ()
+    failover: Annotated[
+        Failover | None, Field(description="When regions take over for one that is lost; the usual times when absent.")
+    ] = None

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from weld_api.names import DNS_LABEL_LENGTH, host_label_length
+from weld_api.names import DNS_LABEL_LENGTH, host_label_length, serving_name
 from weld_api.spec import WeldModelSpec
 from weld_api.status import WeldModelStatus
 
@@ -44,13 +44,20 @@ def parse_weld_model(body: dict[str, Any]) -> WeldModel:
         model = WeldModel.model_validate(body)
     except ValidationError as error:
         raise InvalidWeldModelError(sentence(error)) from error
-    length = host_label_length(model.metadata.name, model.metadata.namespace)
-    if length > DNS_LABEL_LENGTH:
-        raise InvalidWeldModelError(
-            f"metadata.name {model.metadata.name!r} and the namespace's name are together {length - DNS_LABEL_LENGTH} "
-            f"characters too long: KServe could not build a host name from them"
-        )
+    _check_names(model)
     return model
+
+
+def _check_names(model: WeldModel) -> None:
+    for region in ("", *(each.name for each in model.spec.regions)):
+        serving = serving_name(model.metadata.name, region)
+        length = host_label_length(serving, model.metadata.namespace)
+        if length > DNS_LABEL_LENGTH:
+            with_region = f", the name of spec.regions {region!r}" if region else ""
+            raise InvalidWeldModelError(
+                f"metadata.name {model.metadata.name!r}{with_region} and the namespace's name are together "
+                f"{length - DNS_LABEL_LENGTH} characters too long: KServe could not build a host name from them"
+            )
 
 
 def sentence(error: ValidationError) -> str:

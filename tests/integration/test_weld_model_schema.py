@@ -50,10 +50,10 @@ def changed(*path: str, to: object) -> Callable[[Document], None]:
 
 WRONG: dict[str, tuple[Callable[[Document], None], str]] = {
     "unknown field": (changed("spec", "serving", "scaling", "minReplica", to=2), "spec.serving.scaling.minReplica"),
-    "unknown block": (changed("spec", "rollout", to={}), "spec.rollout"),
+    "unknown block": (changed("spec", "monitoring", to={}), "spec.monitoring"),
     "bad duration": (changed("spec", "workload", "tick", to="100 ms"), "spec.workload.tick"),
     "duration without unit": (changed("spec", "workload", "deadline", to="100"), "spec.workload.deadline"),
-    "duration in days": (changed("spec", "serving", "retireAfter", to="1d"), "spec.serving.retireAfter"),
+    "duration in weeks": (changed("spec", "serving", "retireAfter", to="1w"), "spec.serving.retireAfter"),
     "tick of nothing": (changed("spec", "workload", to={"readingsPerTick": 1, "tick": "0s"}), "spec.workload.tick"),
     "min above max": (
         changed("spec", "serving", "scaling", to={"minReplicas": 5, "maxReplicas": 2}),
@@ -61,6 +61,7 @@ WRONG: dict[str, tuple[Callable[[Document], None], str]] = {
     ),
     "empty uri": (changed("spec", "model", "uri", to=""), "spec.model.uri"),
     "unknown scheme": (changed("spec", "model", "uri", to="ftp://host/bundle"), "spec.model.uri"),
+    "uri that climbs in disguise": (changed("spec", "model", "uri", to="https://a/weld/%2E./b"), "spec.model.uri"),
     "short digest": (changed("spec", "model", "sha256", to="6c1f0a"), "spec.model.sha256"),
     "upper-case digest": (changed("spec", "model", "sha256", to="A" * 64), "spec.model.sha256"),
     "jitter above tick": (changed("spec", "workload", "jitter", to="200ms"), "spec.workload.jitter"),
@@ -112,6 +113,11 @@ WRONG: dict[str, tuple[Callable[[Document], None], str]] = {
         "spec.model.resources.requests.memory",
     ),
     "unknown mode": (changed("spec", "serving", "mode", to="Serverless"), "spec.serving.mode"),
+    "unknown traffic": (changed("spec", "serving", "traffic", to="Mesh"), "spec.serving.traffic"),
+    "KServe's canary in Knative mode": (
+        changed("spec", "serving", to={"mode": "Knative", "traffic": "Native"}),
+        "spec.serving.traffic",
+    ),
     "site in capitals": (changed("spec", "asset", "site", to="North Line"), "spec.asset.site"),
     "no name of a ServiceAccount": (
         changed("spec", "model", "serviceAccountName", to="Reader"),
@@ -147,6 +153,18 @@ async def test_the_asset_kind_cannot_be_changed(control_plane: ControlPlane) -> 
     assert "make a new WeldModel" in output
 
 
+@pytest.mark.parametrize(("field", "to"), [("mode", "Knative"), ("traffic", "Native")])
+async def test_what_divides_requests_cannot_be_changed(control_plane: ControlPlane, field: str, to: str) -> None:
+    document = weld_model(f"kept-{field}")
+    assert (await kubectl_apply(control_plane, document))[0] == 0
+    other = copy.deepcopy(document)
+    other["spec"].setdefault("serving", {})[field] = to
+    code, output = await kubectl_apply(control_plane, other)
+    assert code != 0
+    assert f"spec.serving.{field}" in output
+    assert "make a new WeldModel" in output
+
+
 async def test_defaults_are_filled_in_by_the_api_server(control_plane: ControlPlane) -> None:
     document = weld_model("defaults")
     del document["spec"]["serving"]
@@ -156,7 +174,7 @@ async def test_defaults_are_filled_in_by_the_api_server(control_plane: ControlPl
     assert code == 0, output
     spec = json.loads(output)["spec"]
     assert spec["workload"] == {"readingsPerTick": 10, "tick": "100ms", "jitter": "20ms", "deadline": "100ms"}
-    assert spec["serving"]["scaling"] == {"minReplicas": 2, "maxReplicas": 4, "target": {"cpuUtilization": 70}}
+    assert spec["serving"]["scaling"] == {"minReplicas": 2, "maxReplicas": 4, "target": {}}
     assert spec["model"]["resources"]["requests"] == {"cpu": "500m", "memory": "512Mi"}
 
 
@@ -177,3 +195,12 @@ async def test_a_partial_block_keeps_the_other_defaults(control_plane: ControlPl
     code, output = await kubectl_apply(control_plane, document, "-o", "json")
     assert code == 0, output
     assert json.loads(output)["spec"]["serving"]["scaling"]["maxReplicas"] == 4
+
+
+async def test_a_duration_may_be_in_days(control_plane: ControlPlane) -> None:
+    """Also where a rule compares it."""
+    document = weld_model("days")
+    document["spec"]["rollout"] = {"analysis": {"interval": "1d1h"}, "deadline": {"per": "7d", "then": "Rollback"}}
+    code, output = await kubectl_apply(control_plane, document, "-o", "json")
+    assert code == 0, output
+    assert json.loads(output)["spec"]["rollout"]["deadline"]["per"] == "7d"

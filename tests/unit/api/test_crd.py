@@ -44,6 +44,19 @@ def test_every_field_of_the_spec_has_a_type_and_a_description() -> None:
     walk(_schema()["properties"]["spec"], "spec")
 
 
+def test_bounds_are_within_what_the_api_server_compares_whole_numbers_with() -> None:
+    """It takes a bound of a number for an int64 where the value is whole, and would refuse every value."""
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            for bound in (node.get("minimum"), node.get("maximum")):
+                assert bound is None or isinstance(bound, dict) or abs(bound) <= 2**53, node
+            for child in node.values():
+                walk(child)
+
+    walk(_schema())
+
+
 def test_printer_columns_point_at_fields_that_exist() -> None:
     for name, _, path, _, _ in PRINTER_COLUMNS:
         node = _schema()

@@ -12,13 +12,22 @@ from weld_api.quantity import parse_duration, parse_quantity
 
 @pytest.mark.parametrize(
     ("text", "milliseconds"),
-    [("100ms", 100), ("1s", 1000), ("1h30m", 5_400_000), ("0s", 0), ("2m500ms", 120_500), ("1s1s", 2000)],
+    [
+        ("100ms", 100),
+        ("1s", 1000),
+        ("1h30m", 5_400_000),
+        ("0s", 0),
+        ("2m500ms", 120_500),
+        ("7d", 604_800_000),
+        ("1d2h500ms", 93_600_500),
+        ("1s1s", 2000),
+    ],
 )
 def test_durations(text: str, milliseconds: int) -> None:
     assert parse_duration(text) == timedelta(milliseconds=milliseconds)
 
 
-@pytest.mark.parametrize("text", ["", "100", "1d", "-1s", "1.5s", "100 ms", "ms", "1S", "10us", "1s\n"])
+@pytest.mark.parametrize("text", ["", "100", "1w", "-1s", "1.5s", "100 ms", "ms", "1S", "10us", "1s\n"])
 def test_what_is_no_duration_is_refused_with_the_value(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
