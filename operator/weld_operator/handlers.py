@@ -1,10 +1,12 @@
 """What kopf watches, and the threads that it watches in.
 
 kopf hands over keys and does nothing else: no handler that stores progress, no finalizer, no events of its own, no
-peering. It runs in a thread with an event loop of its own, as it ends every task of its loop when it ends. Whenever it
-ends, such as when a resource definition that it watches is deleted, the next run begins in another thread at once, as
-the first may take half a minute to end. It looks for the kinds to watch when it starts, and not again: a resource
-definition is announced later than it is established, which its own look at them misses.
+peering. What belongs to WeldModels is followed by `adapters.cached_cluster`: kopf keeps something of each object that
+it sees, and does not tell when it has told all. It runs in a thread with an event loop of its own, as it ends every
+task of its loop when it ends. Whenever it ends, such as when a resource definition that it watches is deleted, the next
+run begins in another thread at once, as the first may take half a minute to end. It looks for the kinds to watch when
+it starts, and not again: a resource definition is announced later than it is established, which its own look at them
+misses.
 """
 
 from __future__ import annotations
@@ -18,9 +20,8 @@ from typing import Any
 
 import kopf
 
-from weld_api.names import MODEL_LABEL
 from weld_operator.adapters.connection import Credentials
-from weld_operator.kinds import DEPLOYMENT, OWNED_KINDS, WELD_MODEL, Key, Kind
+from weld_operator.kinds import WELD_MODEL, Key
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ Login = Callable[[], Awaitable[Credentials]]
 
 
 class Watcher:
-    """Watches WeldModels and what belongs to them until it is stopped.
+    """Watches WeldModels until it is stopped.
 
     `notice` is called in another thread, with the key of each WeldModel that something may have happened to, at least
     once for each one that exists after `start`.
@@ -133,29 +134,18 @@ class _Run:
 
 
 def registry(notice: Notice, credentials: Login) -> kopf.OperatorRegistry:
-    """The handlers: one that notices WeldModels, one for what carries our label, and one that logs in."""
+    """The handlers: one that notices WeldModels, and one that logs in."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return await _connection_info(credentials)
 
-    @kopf.on.event(*_selector(WELD_MODEL), registry=handlers)
+    @kopf.on.event(WELD_MODEL.group, WELD_MODEL.version, WELD_MODEL.plural, registry=handlers)
     def weld_model(namespace: str | None, name: str | None, **_: Any) -> None:
         if namespace and name:
             notice(Key(namespace, name))
 
-    def belonging(namespace: str | None, labels: kopf.Labels, meta: kopf.Meta, **_: Any) -> None:
-        # A label that was edited by hand names another WeldModel than the owner.
-        owners = {owner["name"] for owner in meta.get("ownerReferences", []) if owner["kind"] == WELD_MODEL.name}
-        for name in owners | {labels[MODEL_LABEL]}:
-            if namespace:
-                notice(Key(namespace, name))
-
-    for kind in (*OWNED_KINDS, DEPLOYMENT):
-        kopf.on.event(*_selector(kind), registry=handlers, labels={MODEL_LABEL: kopf.PRESENT}, id=kind.plural)(
-            belonging
-        )
     return handlers
 
 
@@ -165,13 +155,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.posting.enabled = False
     chosen.networking.error_backoffs = Patience()
     chosen.scanning.disabled = True
-    for kind in (*OWNED_KINDS, DEPLOYMENT):
-        chosen.watching.label_selectors[kind.plural] = MODEL_LABEL
     return chosen
-
-
-def _selector(kind: Kind) -> tuple[str, str, str]:
-    return kind.group, kind.version, kind.plural
 
 
 async def _connection_info(credentials: Login) -> kopf.ConnectionInfo:

@@ -46,11 +46,15 @@ HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 POD = Kind("v1", "Pod", "pods")
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 GATEWAY = Kind("gateway.networking.k8s.io/v1", "Gateway", "gateways")
+KNATIVE_SERVICE = Kind("serving.knative.dev/v1", "Service", "services")
+SCALED_OBJECT = Kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")
+SECRET = Kind("v1", "Secret", "secrets")
 EVENT = Kind("v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
-OWNED_KINDS = (INFERENCE_SERVICE, POD_DISRUPTION_BUDGET, HTTP_ROUTE)
+OWNED_KINDS = (INFERENCE_SERVICE, POD_DISRUPTION_BUDGET, CONFIG_MAP, HTTP_ROUTE)
 """What the operator makes of a WeldModel, in the order in which it is written."""
 
 WATCHED_KINDS = (WELD_MODEL, *OWNED_KINDS, DEPLOYMENT)

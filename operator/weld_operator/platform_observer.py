@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from weld_operator.adapters import prometheus
 from weld_operator.adapters.cluster import Cluster, NotServedError, RefusedError
-from weld_operator.domain.platform import NEEDED_FIELDS, GatewayName, PlatformObservation
-from weld_operator.kinds import GATEWAY, INFERENCE_SERVICE, WATCHED_KINDS, Object
+from weld_operator.domain.platform import NEEDED_FIELDS, OPTIONAL_FIELDS, GatewayName, PlatformObservation
+from weld_operator.kinds import GATEWAY, INFERENCE_SERVICE, KNATIVE_SERVICE, SCALED_OBJECT, WATCHED_KINDS, Object
 
 
 class PlatformObserver:
@@ -21,7 +21,7 @@ class PlatformObserver:
         served = frozenset([kind for kind in WATCHED_KINDS if await self._cluster.serves(kind)])
         missing_fields: tuple[str, ...] = ()
         try:
-            missing_fields = await self._cluster.missing_fields(INFERENCE_SERVICE, NEEDED_FIELDS)
+            missing_fields = await self._cluster.missing_fields(INFERENCE_SERVICE, (*NEEDED_FIELDS, *OPTIONAL_FIELDS))
         except NotServedError:
             served -= {INFERENCE_SERVICE}  # it may be announced already, a moment before its schema is published
         gateway, fault = await self._look_at_gateway()
@@ -29,6 +29,8 @@ class PlatformObserver:
             gateway_name=self._gateway,
             served=served,
             missing_fields=missing_fields,
+            knative=await self._cluster.serves(KNATIVE_SERVICE),
+            keda=await self._cluster.serves(SCALED_OBJECT),
             gateway_api_versions=await self._cluster.versions(GATEWAY.group),
             gateway=gateway,
             gateway_fault=fault,

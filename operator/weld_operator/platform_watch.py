@@ -8,7 +8,7 @@ from collections.abc import Callable
 from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster import ClusterError
 from weld_operator.domain.observation import Obstacle
-from weld_operator.domain.platform import Findings, findings, shortcomings
+from weld_operator.domain.platform import NEEDED_BY, PLAIN, Demand, Findings, findings, shortcomings
 from weld_operator.kinds import Kind
 from weld_operator.metrics import Metrics
 from weld_operator.platform_observer import PlatformObserver
@@ -21,14 +21,23 @@ PAUSE_WHILE_SHORT_SECONDS = 3.0
 
 
 class PlatformWatch:
-    """Knows what the platform lacks, as of the last look that succeeded: `shortcomings`, None before the first."""
+    """Knows what the platform lacks, as of the last look that succeeded."""
 
     def __init__(self, observer: PlatformObserver, clock: Clock, metrics: Metrics) -> None:
         self._observer = observer
         self._clock = clock
         self._metrics = metrics
         self._served: frozenset[Kind] = frozenset()
-        self.shortcomings: tuple[Obstacle, ...] | None = None
+        self._shortcomings: dict[Demand, tuple[Obstacle, ...]] = {}
+
+    @property
+    def shortcomings(self) -> tuple[Obstacle, ...] | None:
+        """What it lacks of all that plain WeldModels need; None before the first look."""
+        return self.shortcomings_for(PLAIN)
+
+    def shortcomings_for(self, demand: Demand) -> tuple[Obstacle, ...] | None:
+        """What it lacks of all that WeldModels with this demand need; None before the first look."""
+        return self._shortcomings.get(demand)
 
     async def look(self) -> frozenset[Kind]:
         """Look once, and log what has changed; gives the kinds that the cluster has come to know since the last look.
@@ -42,7 +51,9 @@ class PlatformWatch:
             return frozenset()
         known, self._served = self._served, seen.served
         found = findings(seen)
-        before, self.shortcomings = self.shortcomings, shortcomings(found)
+        before = self.shortcomings
+        demands = (Demand(backend, follows) for backend in NEEDED_BY for follows in (False, True))
+        self._shortcomings = {demand: shortcomings(findings(seen, demand)) for demand in demands}
         self._metrics.set_platform({part: shortcoming is None for part, shortcoming in found.items()})
         if self.shortcomings != before:
             self._log_change(found)
@@ -52,11 +63,11 @@ class PlatformWatch:
         """Look for ever."""
         while True:
             await self._clock.sleep(PAUSE_SECONDS if self.shortcomings == () else PAUSE_WHILE_SHORT_SECONDS)
-            before = self.shortcomings
+            before = self._shortcomings
             if new := await self.look():
                 _log.info("The cluster knows more than before: %s", ", ".join(sorted(kind.name for kind in new)))
                 on_new_kinds()
-            if self.shortcomings != before:
+            if self._shortcomings != before:
                 on_change()
 
     def _log_change(self, found: Findings) -> None:

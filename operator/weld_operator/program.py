@@ -9,17 +9,28 @@ import signal
 from collections.abc import Coroutine
 
 from weld_api.quantity import parse_duration
+from weld_operator.adapters.cached_cluster import CachedCluster, FollowedCluster
 from weld_operator.adapters.clock import Clock, SystemClock
-from weld_operator.adapters.cluster import Cluster, ClusterError
+from weld_operator.adapters.cluster import Cluster
 from weld_operator.adapters.connection import current_credentials, load_connection
 from weld_operator.adapters.fenced_cluster import FencedCluster
 from weld_operator.adapters.health_server import HealthServer
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
 from weld_operator.adapters.lease import Lease, LeaseLostError, LeaseTimes
+from weld_operator.adapters.prometheus_metrics import PrometheusMetrics
+from weld_operator.adapters.published_documents import PublishedDocuments
+from weld_operator.adapters.published_server import Certificate, PublishedServer
+from weld_operator.adapters.remote_clusters import LinkedClusters
+from weld_operator.adapters.scraped_metrics import ScrapedMetrics
+from weld_operator.adapters.signature import Signer
+from weld_operator.adapters.status_documents import StatusDocuments
+from weld_operator.belonging import keys_about
+from weld_operator.desired.metadata import pod_labels
 from weld_operator.desired.target import Target
 from weld_operator.domain.platform import GatewayName
 from weld_operator.handlers import Watcher
-from weld_operator.kinds import WELD_MODEL, Key
+from weld_operator.kinds import WELD_MODEL, Key, Kind, Object
+from weld_operator.measuring import Measuring
 from weld_operator.metrics import Metrics
 from weld_operator.platform_observer import PlatformObserver
 from weld_operator.platform_watch import PlatformWatch
@@ -31,8 +42,6 @@ _log = logging.getLogger(__name__)
 
 LEASE_LOST = 1
 """Exit status after the loss of the Lease."""
-
-FIRST_LOOK_RETRY_SECONDS = 5.0
 
 
 async def run(settings: OperatorSettings) -> None:
@@ -55,10 +64,10 @@ async def run(settings: OperatorSettings) -> None:
 class _Program:
     """The parts of the process, once there is a cluster."""
 
-    def __init__(self, settings: OperatorSettings, cluster: Cluster) -> None:
+    def __init__(self, settings: OperatorSettings, cluster: FollowedCluster) -> None:
         self._settings = settings
-        self._cluster = cluster
         self._clock = SystemClock()
+        self._cached = CachedCluster(cluster, self._clock, settings.namespaces, self._notice)
         self._metrics = Metrics()
         self._lease = _lease(settings, cluster, self._clock)
         self._metrics.leader.set_function(lambda: float(self._lease.is_held))
@@ -68,17 +77,46 @@ class _Program:
             settings.domain,
             settings.runtime,
             settings.predictor_service_account,
+            settings.prometheus_url,
         )
         gateway = GatewayName(settings.gateway_namespace, settings.gateway_name)
         self._platform = PlatformWatch(
             PlatformObserver(cluster, gateway, settings.prometheus_url), self._clock, self._metrics
         )
+        self._pods = ScrapedMetrics(cluster)
+        # The installation's Prometheus, or the Pods themselves where there is none.
+        url = settings.prometheus_url
+        self._prometheus = None if url is None else PrometheusMetrics(url)
+        # The labels by which the Pods of a region are known say which region.
+        self._pods_of_regions = ScrapedMetrics(cluster, pod_labels)
+        self._documents = StatusDocuments()
+        self._published = _published(settings, cluster, self._clock)
+        self._remotes = LinkedClusters(
+            cluster,
+            self._clock,
+            target,
+            lambda remote: FencedCluster(remote, self._lease),
+            lambda key: self.workers.notice(key),
+        )
+        self._metrics.watch_clusters(self._remotes.states)
         reconciler = Reconciler(
-            FencedCluster(cluster, self._lease),
+            FencedCluster(self._cached, self._lease),
             self._clock,
             target,
             self._metrics,
-            lambda: self._platform.shortcomings,
+            Measuring(
+                self._prometheus or self._pods,
+                self._clock,
+                lambda key: self.workers.notice(key),
+                pods=self._pods,
+                regional=self._prometheus or self._pods_of_regions,
+                documents=self._documents,
+            ),
+            self._platform.shortcomings_for,
+            remotes=self._remotes,
+            home=f"{settings.lease_name} in namespace {settings.lease_namespace}, {settings.domain}",
+            residency=settings.residency,
+            cleanup=parse_duration(settings.remote_cleanup),
         )
         self.workers = Workers(reconciler, self._clock, self._metrics, resync=parse_duration(settings.resync))
 
@@ -93,6 +131,9 @@ class _Program:
         )
         await health.start()
         _log.info("Listening on %s:%d", self._settings.listen_address, health.port)
+        if self._published is not None:
+            await self._published.start()
+            _log.info("Publishing on %s:%d", self._settings.listen_address, self._published.port)
         # Looked at before kopf does, so that whatever it misses is noticed.
         await self._platform.look()
         watcher.start()
@@ -102,6 +143,14 @@ class _Program:
             watcher.stop()
             await self._lease.release()
             await health.stop()
+            if self._published is not None:
+                await self._published.stop()
+            await self._documents.close()
+            await self._remotes.close()
+            await self._pods.close()
+            await self._pods_of_regions.close()
+            if self._prometheus is not None:
+                await self._prometheus.close()
             _log.info("Stopped")
 
     async def _lead(self) -> None:
@@ -111,7 +160,10 @@ class _Program:
         _log.info("Leading")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_lease(), name="lease")
-            tasks.create_task(self._notice_all(), name="first look")
+            # Not before: what the leader before has written last must be known. Each WeldModel is noticed on the way.
+            tasks.create_task(self._cached.run(), name="cache")
+            await self._cached.until_asked()
+            _log.info("Knows %d WeldModels", len(self._cached.weld_models()))
             for number in range(self._settings.workers):
                 tasks.create_task(self.workers.work(), name=f"worker {number}")
 
@@ -124,26 +176,17 @@ class _Program:
             logging.shutdown()
             os._exit(LEASE_LOST)
 
-    async def _notice_all(self) -> None:
-        """Look at every WeldModel once: what the leader before left half done is not told by any event."""
-        remaining: list[str | None] = list(self._settings.namespaces) or [None]
-        while remaining:
-            try:
-                for body in await self._cluster.list(WELD_MODEL, remaining[0], {}):
-                    self.workers.notice(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
-                del remaining[0]
-            except ClusterError as error:
-                _log.warning("WeldModels cannot be listed, will be tried again: %s", error)
-                await self._clock.sleep(FIRST_LOOK_RETRY_SECONDS)
+    def _notice(self, kind: Kind, body: Object) -> None:
+        for key in keys_about(kind, body):
+            self.workers.notice(key)
+
+    def _notice_all(self) -> None:
+        for key in self._cached.weld_models():
+            self.workers.notice(key)
 
     async def _watch_platform(self, watcher: Watcher) -> None:
         """Watch what KServe or the Gateway API bring when they come after the operator, and tell every WeldModel."""
-        async with asyncio.TaskGroup() as tasks:
-
-            def tell_all() -> None:
-                tasks.create_task(self._notice_all(), name="look at all")
-
-            await self._platform.keep(on_change=tell_all, on_new_kinds=watcher.restart)
+        await self._platform.keep(on_change=self._notice_all, on_new_kinds=watcher.restart)
 
 
 async def _run_both_until(stopped: asyncio.Event, *endless: Coroutine[None, None, None]) -> None:
@@ -157,6 +200,21 @@ async def _run_both_until(stopped: asyncio.Event, *endless: Coroutine[None, None
     for task in tasks:
         if not task.cancelled():
             task.result()
+
+
+def _published(settings: OperatorSettings, cluster: Cluster, clock: Clock) -> PublishedServer | None:
+    """The server of documents, where a port is given for it. Raises UnusableKeyError."""
+    if settings.published_port is None:
+        return None
+    chain, key = settings.published_certificate, settings.published_certificate_key
+    return PublishedServer(
+        settings.listen_address,
+        settings.published_port,
+        PublishedDocuments(lambda about: cluster.get(WELD_MODEL, about.namespace, about.name), clock, settings.country),
+        namespaces=settings.namespaces,
+        signer=None if settings.published_signing_key is None else Signer(settings.published_signing_key),
+        certificate=None if chain is None or key is None else Certificate(chain, key),
+    )
 
 
 def _lease(settings: OperatorSettings, cluster: Cluster, clock: Clock) -> Lease:

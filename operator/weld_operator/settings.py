@@ -10,8 +10,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from weld_api.arguments import Arguments
+from weld_api.names import DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN
 from weld_api.quantity import Duration, parse_duration
-from weld_api.spec import DNS_LABEL_PATTERN, DNS_SUBDOMAIN_PATTERN
+from weld_api.region import COUNTRY_PATTERN
+from weld_operator.domain.regions.countries import Residency
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
@@ -53,6 +55,13 @@ class OperatorSettings(Arguments):
     ] = None
     workers: Annotated[int, Field(ge=1, le=64, description="WeldModels that are worked on at once.")] = 4
     resync: Annotated[Duration, Field(description="Time after which a WeldModel is looked at without a cause.")] = "10m"
+    remote_cleanup: Annotated[
+        Duration,
+        Field(
+            description="Time that a deleted WeldModel waits for what it has in other clusters to be deleted; what may "
+            "be left after that is told in an Event."
+        ),
+    ] = "60s"
     lease_namespace: Annotated[str, Field(pattern=DNS_LABEL_PATTERN, description="Namespace of the Lease.")] = (
         "weldserve-system"
     )
@@ -75,26 +84,75 @@ class OperatorSettings(Arguments):
     ]
     listen_address: Annotated[str, Field(description="Address of /healthz, /readyz and /metrics.")] = "0.0.0.0"
     http_port: Annotated[int, Field(ge=0, le=65535, description="Port of /healthz, /readyz and /metrics.")] = 8080
+    country: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Z]{2})?$",
+            description="Country (ISO 3166-1, two letters) whose regions are served here; all regions when absent.",
+        ),
+    ] = ""
+    residency_stores: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z0-9]+://([^\s,']*/)?$", max_length=1024)], ...],
+        Field(
+            description="What the address of a bundle may begin with, each up to a /, separated by commas; anything "
+            "when absent."
+        ),
+    ] = ()
+    residency_countries: Annotated[
+        tuple[Annotated[str, Field(pattern=COUNTRY_PATTERN)], ...],
+        Field(description="Countries that regions may be in, separated by commas; any when absent."),
+    ] = ()
+    published_port: Annotated[
+        int | None,
+        Field(ge=0, le=65535, description="Port of endpoint and status documents; left out or empty: none."),
+    ] = None
+    published_signing_key: Annotated[
+        Path | None, Field(description="Private key (Ed25519, PEM) that signs them; left out or empty: none.")
+    ] = None
+    published_certificate: Annotated[
+        Path | None, Field(description="Certificate with its chain (PEM), for TLS; left out or empty: plain HTTP.")
+    ] = None
+    published_certificate_key: Annotated[
+        Path | None, Field(description="Private key of that certificate (PEM); left out or empty: none.")
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least level that is logged.")
     ] = "info"
 
-    @field_validator("namespaces", mode="before")
+    @property
+    def residency(self) -> Residency:
+        return Residency(self.country, self.residency_stores, self.residency_countries)
+
+    @field_validator("namespaces", "residency_stores", "residency_countries", mode="before")
     @classmethod
     def _separated(cls, value: Any) -> Any:
         return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
-    @field_validator("predictor_service_account", "prometheus_url", mode="before")
+    @field_validator(
+        "predictor_service_account",
+        "prometheus_url",
+        "published_port",
+        "published_signing_key",
+        "published_certificate",
+        "published_certificate_key",
+        mode="before",
+    )
     @classmethod
     def _none_when_empty(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("kubeconfig")
+    @field_validator("kubeconfig", "published_signing_key", "published_certificate", "published_certificate_key")
     @classmethod
     def _exists(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
             raise ValueError("there is no such file")
         return path
+
+    @model_validator(mode="after")
+    def _certificate_has_a_key(self) -> Self:
+        if (self.published_certificate is None) != (self.published_certificate_key is None):
+            raise ValueError("--published-certificate and --published-certificate-key must be given together")
+        return self
 
     @model_validator(mode="after")
     def _lease_is_sound(self) -> Self:

@@ -33,7 +33,7 @@ class NotServedError(ClusterError):
 
 
 class Cluster(Protocol):
-    """Reads are consistent: they show every write that was acknowledged before. Each may raise any ClusterError."""
+    """Reads show every write of this process that was acknowledged before. Each may raise any ClusterError."""
 
     async def serves(self, kind: Kind) -> bool:
         """Whether the cluster knows this kind of object."""
@@ -62,6 +62,12 @@ class Cluster(Protocol):
         The API server does not mind the uid here, so that nothing else tells an object from one made anew.
         """
 
+    async def apply_finalizers(self, kind: Kind, body: Object) -> Object:
+        """Server-side apply of an object's finalizers, by a field manager of their own.
+
+        ConflictError when the object is gone or has another resourceVersion.
+        """
+
     async def create(self, kind: Kind, body: Object) -> Object:
         """Make an object; ConflictError when there is one of that name."""
 
@@ -69,4 +75,7 @@ class Cluster(Protocol):
         """Replace the object whose resourceVersion `body` has; ConflictError when it has changed since."""
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object of this name and uid; nothing happens when there is none."""
+        """Delete the object of this name and uid; nothing happens when there is none.
+
+        ConflictError when it was being changed just then, and is still there.
+        """

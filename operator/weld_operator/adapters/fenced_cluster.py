@@ -39,6 +39,10 @@ class FencedCluster(Cluster):
         self._check()
         return await self._cluster.apply_status(kind, body)
 
+    async def apply_finalizers(self, kind: Kind, body: Object) -> Object:
+        self._check()
+        return await self._cluster.apply_finalizers(kind, body)
+
     async def create(self, kind: Kind, body: Object) -> Object:
         self._check()
         return await self._cluster.create(kind, body)

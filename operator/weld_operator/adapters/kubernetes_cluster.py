@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
-from weld_api.names import FIELD_MANAGER
+from weld_api.names import FIELD_MANAGER, FINALIZER_MANAGER
 from weld_operator.adapters.cluster import (
     Cluster,
     ClusterError,
@@ -20,11 +20,16 @@ from weld_operator.adapters.cluster import (
     RefusedError,
     UnreachableError,
 )
+from weld_operator.adapters.collection import Page, WatchedObject
 from weld_operator.adapters.schema_fields import lacking
 from weld_operator.kinds import Kind, Object
 
 APPLY_PATCH = "application/apply-patch+yaml"
 REQUEST_SECONDS = 10.0
+WATCH_SILENCE_SECONDS = 90.0
+"""An API server says something in every watch about once a minute; one that does not is gone."""
+
+PAGE_OBJECTS = 200
 
 _JSON = "application/json"
 _REFUSALS = frozenset({400, 403, 405, 413, 415, 422})
@@ -93,11 +98,47 @@ class KubernetesCluster(Cluster):
         items: list[Object] = answer["items"]
         return items
 
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncGenerator[Page, None]:
+        query = {"labelSelector": selector, "limit": str(PAGE_OBJECTS)}
+        while True:
+            answer = await self._call(kind, "GET", _path(kind, namespace), query=query)
+            yield Page(answer["items"], answer["metadata"]["resourceVersion"])
+            if not answer["metadata"].get("continue"):
+                return
+            query["continue"] = answer["metadata"]["continue"]
+
+    async def changes(
+        self, kind: Kind, namespace: str | None, selector: str, version: str, seconds: int
+    ) -> AsyncGenerator[WatchedObject, None]:
+        query = {
+            "watch": "true",
+            "labelSelector": selector,
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+        }
+        path = _path(kind, namespace)
+        within = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=WATCH_SILENCE_SECONDS)
+        try:
+            async with await self._request(path, "GET", query=query, within=within, is_stream=True) as response:
+                if response.status != 200:
+                    raise _explained(kind, "GET", path, await _exception(response))
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise UnreachableError(f"watch of {path}: {event['object'].get('message', '')}")
+                    yield WatchedObject(event["type"], event["object"])
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise _unanswered("watch of", path, error) from error
+
     async def apply(self, kind: Kind, body: Object) -> Object:
         return await self._apply(kind, body)
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
         return await self._apply(kind, body, "status")
+
+    async def apply_finalizers(self, kind: Kind, body: Object) -> Object:
+        return await self._apply(kind, body, manager=FINALIZER_MANAGER)
 
     async def create(self, kind: Kind, body: Object) -> Object:
         path = _path(kind, body["metadata"]["namespace"])
@@ -116,12 +157,17 @@ class KubernetesCluster(Cluster):
         }
         try:
             await self._call(kind, "DELETE", _path(kind, namespace, name), body=options)
-        except (_NotFoundError, ConflictError):
+        except _NotFoundError:
             return
+        except ConflictError:
+            # Made anew by somebody else; or it is still the one, and was being changed just then.
+            there = await self.get(kind, namespace, name)
+            if there is not None and there["metadata"]["uid"] == uid:
+                raise
 
-    async def _apply(self, kind: Kind, body: Object, subresource: str = "") -> Object:
+    async def _apply(self, kind: Kind, body: Object, subresource: str = "", manager: str = FIELD_MANAGER) -> Object:
         path = _path(kind, body["metadata"]["namespace"], body["metadata"]["name"], subresource)
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": manager, "force": "true"}
         return await self._call(kind, "PATCH", path, body=body, query=query, content_type=APPLY_PATCH)
 
     async def _call(
@@ -136,23 +182,37 @@ class KubernetesCluster(Cluster):
     ) -> Object:
         """One request; any answer but a success becomes a ClusterError."""
         try:
-            answer: Any = await self._client.call_api(
-                path,
-                method,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": _JSON, "Content-Type": content_type},
-                body=body,
-                response_types_map=dict.fromkeys((200, 201, 202), "object"),
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-                _request_timeout=REQUEST_SECONDS,
-            )
+            result: Object = await self._request(path, method, body=body, query=query or {}, content_type=content_type)
         except ApiException as error:
             raise _explained(kind, method, path, error) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise UnreachableError(f"{method} {path}: {error or type(error).__name__}") from error
-        result: Object = answer
+            raise _unanswered(method, path, error) from error
         return result
+
+    async def _request(
+        self,
+        path: str,
+        method: str,
+        *,
+        query: Mapping[str, str],
+        body: Object | None = None,
+        content_type: str = _JSON,
+        within: float | aiohttp.ClientTimeout = REQUEST_SECONDS,
+        is_stream: bool = False,
+    ) -> Any:
+        """What the client makes of one request: parsed JSON, or with `is_stream` the open response, whatever it is."""
+        return await self._client.call_api(
+            path,
+            method,
+            query_params=list(query.items()),
+            header_params={"Accept": _JSON, "Content-Type": content_type},
+            body=body,
+            response_types_map=dict.fromkeys((200, 201, 202), "object"),
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _preload_content=not is_stream,
+            _request_timeout=within,
+        )
 
 
 class _NotFoundError(ClusterError):
@@ -166,6 +226,17 @@ def _group_path(kind: Kind) -> str:
 def _path(kind: Kind, namespace: str | None, name: str = "", subresource: str = "") -> str:
     where = f"/namespaces/{namespace}" if namespace is not None else ""
     return "/".join(filter(None, (f"{_group_path(kind)}{where}/{kind.plural}", name, subresource)))
+
+
+def _unanswered(method: str, path: str, error: Exception) -> UnreachableError:
+    return UnreachableError(f"{method} {path}: {error or type(error).__name__}")
+
+
+async def _exception(response: aiohttp.ClientResponse) -> ApiException:
+    """A refusal as the client raises it."""
+    error = ApiException(status=response.status, reason=response.reason)
+    error.body = await response.text()
+    return error
 
 
 def _explained(kind: Kind, method: str, path: str, error: ApiException) -> ClusterError:

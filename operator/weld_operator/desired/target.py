@@ -10,6 +10,8 @@ class Target:
     """The Gateway that requests come through, the domain below which hosts are named, and the ServingRuntime.
 
     `predictor_service_account`: of predictors whose WeldModel names none; None leaves it to the cluster.
+    `prometheus_url`: the installation's Prometheus. `follows_readings`: whether all is there that it takes to scale by
+    readings.
     """
 
     gateway_namespace: str
@@ -17,6 +19,8 @@ class Target:
     domain: str
     runtime: str
     predictor_service_account: str | None = None
+    prometheus_url: str | None = None
+    follows_readings: bool = False
 
     def host(self, name: str, namespace: str) -> str:
         """The host at which a WeldModel's sensors send readings."""

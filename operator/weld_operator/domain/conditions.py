@@ -1,8 +1,9 @@
 """The conditions and the one-word phase, from the revisions and what is seen of them.
 
 `Serving` is about the Stable revision alone: is it answering now?
-`Progressing` follows the Deployment's habit: True while what the spec asks for is on its way or has arrived, False when
-it is stuck, with the cause as the reason. So a False in either means that somebody should look.
+`Progressing` follows the Deployment's habit: True while what the spec asks for is on its way, on trial or has arrived,
+False when it is stuck or was rolled back, with the cause as the reason. So a False in either means that somebody should
+look.
 `PlatformReady` is the same for every WeldModel: is all there that the operator needs of the cluster? It alone says what
 to install. Where a lack keeps this WeldModel from progressing, `Progressing` says so, with the reason PlatformNotReady.
 What serves is judged by `Serving` as if nothing were lacking: a Gateway that says nothing of itself may well work.
@@ -15,14 +16,27 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from weld_api.quantity import parse_duration
+from weld_api.spec import WeldModelSpec
 from weld_api.status import Condition, ConditionStatus, Revision
 from weld_operator.domain.diagnosis import Finding, diagnose
 from weld_operator.domain.observation import Observation, Obstacle, RevisionObservation
-from weld_operator.domain.revisions import Revisions, pending, stable
+from weld_operator.domain.revisions import Course, Revisions, pending, stable
 from weld_operator.domain.subject import Subject
+from weld_operator.domain.trial_progress import REASONS, ROLLED_BACK, rejection_progress, trial_progress
 from weld_operator.kinds import Object
 
-Phase = Literal["Pending", "Serving", "Updating", "Degraded", "UpdateFailed", "Failed"]
+Phase = Literal[
+    "Pending",
+    "Serving",
+    "Updating",
+    "Trial",
+    "Paused",
+    "AwaitingApproval",
+    "RolledBack",
+    "Degraded",
+    "UpdateFailed",
+    "Failed",
+]
 
 
 class Verdict(NamedTuple):
@@ -33,12 +47,16 @@ class Verdict(NamedTuple):
     message: str
 
 
-def serving(revisions: Revisions, observation: Observation) -> Verdict:
-    """Whether the Stable revision answers."""
-    answering = stable(revisions)
+def serving(course: Course, observation: Observation) -> Verdict:
+    """Whether the Stable revision answers, or a candidate that it has left everything to."""
+    answering = stable(course.revisions)
     if answering is None:
         return Verdict("False", "NoRevisionReady", "No revision has been ready yet")
     seen = observation.revisions.get(answering.name)
+    instead = _answers_instead(course, observation)
+    if instead is not None:
+        message = f"No replica of version {answering.version} is ready; version {instead.version} answers meanwhile"
+        return Verdict("True", "CandidateAnswers", message)
     if seen is None:
         return Verdict("False", "RevisionMissing", f"InferenceService {answering.name} does not exist and is rebuilt")
     if seen.ready_replicas == 0:
@@ -51,7 +69,7 @@ def serving(revisions: Revisions, observation: Observation) -> Verdict:
     return Verdict("True", "AllReplicasReady", _count(answering, seen))
 
 
-def progressing(subject: Subject, revisions: Revisions, observation: Observation, now: datetime) -> Verdict:
+def progressing(subject: Subject, course: Course, observation: Observation, now: datetime) -> Verdict:
     """Whether what the spec asks for is on its way or there, or what keeps it from it."""
     if subject.spec is None:
         return Verdict("False", "InvalidSpec", subject.fault)
@@ -59,10 +77,13 @@ def progressing(subject: Subject, revisions: Revisions, observation: Observation
         first = observation.obstacles[0]
         return Verdict("False", first.reason, first.message)
     within = parse_duration(subject.spec.serving.ready_within)
-    candidate = pending(revisions)
+    candidate, answering = pending(course.revisions), stable(course.revisions)
     if candidate is not None:
-        return _starting(candidate, observation, now - candidate.asked_at, within)
-    answering = stable(revisions)
+        starts = _starting(candidate, observation, now - candidate.asked_at, within)
+        return starts if answering is None else _tried(subject.spec, course, starts)
+    rejection = next((each for each in course.trial.memory.rejected if each.digest == subject.spec.model.sha256), None)
+    if rejection is not None:
+        return Verdict(*rejection_progress(rejection))
     if answering is None:
         return Verdict("True", "RevisionStarting", "A revision is being made")
     return _arrived(answering, observation, now - answering.asked_at, within)
@@ -74,10 +95,18 @@ def phase_of(serves: Verdict, progresses: Verdict, revisions: Revisions) -> Phas
         is_young = progresses.status == "True" and stable(revisions) is None
         return "Pending" if is_young else "Failed"
     if progresses.status != "True":
-        return "UpdateFailed"
+        return "RolledBack" if progresses.reason == ROLLED_BACK else "UpdateFailed"
     if progresses.reason != "UpToDate":
-        return "Updating"
+        return _ON_TRIAL.get(progresses.reason, "Updating")
     return "Serving" if serves.reason == "AllReplicasReady" else "Degraded"
+
+
+_ON_TRIAL: dict[str, Phase] = {
+    **dict.fromkeys(REASONS.values(), "Trial"),
+    "Paused": "Paused",
+    "AwaitingApproval": "AwaitingApproval",
+}
+"""The phase for each reason of a trial."""
 
 
 def dated(kind: str, verdict: Verdict, subject: Subject, now: datetime) -> Condition:
@@ -110,6 +139,27 @@ def platform_ready(shortcomings: Sequence[Obstacle] | None, subject: Subject, no
 
 def _before(kind: str, subject: Subject) -> Condition | None:
     return next((each for each in subject.status.conditions if each.type == kind), None)
+
+
+def _answers_instead(course: Course, observation: Observation) -> Revision | None:
+    """The candidate that gets every request, as no replica of the Stable revision answers."""
+    candidate = pending(course.revisions)
+    if candidate is None or course.trial.weight < 100 or observation.ready_replicas(candidate.name) == 0:
+        return None
+    return candidate
+
+
+def _tried(spec: WeldModelSpec, course: Course, starts: Verdict) -> Verdict:
+    """The candidate beside one that answers: how its trial goes, unless it does not start; `starts` says so."""
+    state = course.trial.memory.rollout
+    if spec.rollout is None or state is None:
+        return starts
+    if starts.status == "False" and state.measured_from is None and state.phase in ("Shadow", "Canary", "Failed"):
+        return starts
+    progress = trial_progress(spec.rollout, state)
+    if state.reason == "Starting":
+        return Verdict(progress.status, progress.reason, f"{progress.message}. {starts.message}")
+    return Verdict(*progress)
 
 
 def _starting(candidate: Revision, observation: Observation, waited: timedelta, within: timedelta) -> Verdict:

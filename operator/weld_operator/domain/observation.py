@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from weld_api.names import DIGEST_ANNOTATION, VERSION_ANNOTATION
+from weld_operator.domain.gates.verdict import Verdict
 from weld_operator.kinds import Kind, Object
 
 
@@ -14,7 +15,7 @@ from weld_operator.kinds import Kind, Object
 class RevisionObservation:
     """The InferenceService of one revision and what KServe made of it.
 
-    `pods` are looked at only while not every replica is ready, and are empty otherwise.
+    `pods` are looked at only while not every replica is ready, and of a candidate on trial; they are empty otherwise.
     """
 
     service: Object
@@ -52,7 +53,9 @@ class RevisionObservation:
     @property
     def is_updated(self) -> bool:
         """KServe and the Deployment's controller have seen the newest spec, and no older Pod is left."""
-        if self.deployment is None or not _is_observed(self.service) or not _is_observed(self.deployment):
+        # KServe copies the Deployment's generation into its own status: it tells that it has looked, not at what.
+        has_looked = "observedGeneration" in self.service.get("status", {})
+        if self.deployment is None or not has_looked or not _is_observed(self.deployment):
             return False
         return self._replicas("updatedReplicas") == self._replicas("replicas")
 
@@ -85,23 +88,34 @@ class Obstacle:
     message: str
 
 
-def unknown(kind: Kind) -> Obstacle:
-    """The cluster does not know this kind; what to install for it is said in one place, the condition PlatformReady."""
+def unknown(kind: Kind, *, elsewhere: bool = False) -> Obstacle:
+    """The cluster does not know this kind; what to install for it is said in one place, the condition PlatformReady.
+
+    That is about this cluster, and not about one `elsewhere`.
+    """
+    if elsewhere:
+        return Obstacle("PlatformNotReady", f"Its cluster does not know {kind.name}s of {kind.api_version}")
     message = f"The cluster does not know {kind.name}s; the condition PlatformReady says what it lacks"
     return Obstacle("PlatformNotReady", message)
 
 
 @dataclass(frozen=True)
 class Observation:
-    """All that was seen: revisions by their InferenceService's name, our HTTPRoute, and what could not be written.
+    """All that was seen: revisions by their name, the HTTPRoute, and what could not be written.
 
-    `shortcomings`: what the platform lacks; None while it has not been looked at.
+    `weights`: the share of the requests that each revision gets, in percent, as the cluster shows it; None where it
+    shows none. `shortcomings`: what the platform lacks; None while it has not been looked at. `verdicts` of the gates
+    by name, where they were judged since the last look. `compared`: readings that the shadow had compared then.
     """
 
     revisions: Mapping[str, RevisionObservation] = field(default_factory=dict)
     route: Object | None = None
+    weights: Mapping[str, int] | None = None
+    is_in_force: bool = True
     obstacles: tuple[Obstacle, ...] = ()
     shortcomings: tuple[Obstacle, ...] | None = None
+    verdicts: Mapping[str, Verdict] | None = None
+    compared: int = 0
 
     def ready_replicas(self, revision: str) -> int:
         """Ready replicas of a revision; 0 when it does not exist."""
@@ -113,16 +127,13 @@ class Observation:
         seen = self.revisions.get(revision)
         return 0 if seen is None else seen.available_replicas
 
-    @property
-    def routed(self) -> frozenset[str]:
-        """Names of the Services that the HTTPRoute sends requests to."""
-        rules = [] if self.route is None else self.route.get("spec", {}).get("rules", [])
-        return frozenset(
-            reference["name"]
-            for rule in rules
-            for reference in rule.get("backendRefs", [])
-            if reference.get("weight", 1) > 0
-        )
+    def weight(self, revision: str) -> int | None:
+        """A revision's share of the requests, in percent; None where the cluster shows no shares."""
+        return None if self.weights is None else self.weights.get(revision, 0)
+
+    def is_routed(self, revision: str) -> bool:
+        """Whether requests are sent to a revision."""
+        return bool(self.weight(revision))
 
 
 def condition(body: Object, kind: str) -> Object | None:

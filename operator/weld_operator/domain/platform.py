@@ -6,9 +6,9 @@ Nothing here keeps a revision from serving: what does is found in the revision i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from weld_operator.domain.observation import Obstacle, condition
 from weld_operator.kinds import Kind, Object
@@ -36,12 +36,14 @@ NEEDED_FIELDS = (
             "serviceAccountName",
             "terminationGracePeriodSeconds",
             "topologySpreadConstraints",
+            "volumes",
             "model.args",
             "model.modelFormat",
             "model.protocolVersion",
             "model.resources",
             "model.runtime",
             "model.storageUri",
+            "model.volumeMounts",
         )
     ),
     "status.servingRuntimeName",
@@ -50,6 +52,34 @@ NEEDED_FIELDS = (
 
 A published schema does not tell its KServe's version, nor which names of a deployment mode it takes.
 """
+
+
+CANARY_FIELD = "spec.canary"
+"""What serving.traffic Native needs of an InferenceService. KServe 0.20 has it, and does not divide requests."""
+
+SCALING_FIELD = "spec.predictor.autoScaling.behavior"
+"""What scaling by readings needs of an InferenceService (kserve/kserve pull request 4570), with what is beside it."""
+
+OPTIONAL_FIELDS = (CANARY_FIELD, SCALING_FIELD)
+"""What only some WeldModels need."""
+
+BackendName = Literal["Gateway", "Knative", "Native"]
+"""What divides a WeldModel's requests between its revisions."""
+
+
+class Demand(NamedTuple):
+    """What WeldModels need of the platform by what they ask for.
+
+    backend: what divides their requests
+    follows_readings: whether their replicas are to follow the readings that they answer
+    """
+
+    backend: BackendName = "Gateway"
+    follows_readings: bool = False
+
+
+PLAIN = Demand()
+"""Of WeldModels that say nothing of their traffic and of their replicas."""
 
 
 class GatewayName(NamedTuple):
@@ -81,7 +111,9 @@ class PlatformObservation:
     """What is there.
 
     served: kinds that the cluster knows, of those that the operator needs
-    missing_fields: those of NEEDED_FIELDS that the schema of an InferenceService lacks
+    missing_fields: those of NEEDED_FIELDS and OPTIONAL_FIELDS that the schema of an InferenceService lacks
+    knative: whether Knative Services are known
+    keda: whether KEDA's ScaledObjects are known
     gateway_api_versions: versions of the Gateway API that are served
     gateway: the Gateway, None when there is none; `gateway_fault` says why it cannot be read
     prometheus: None where none is asked for
@@ -90,6 +122,8 @@ class PlatformObservation:
     gateway_name: GatewayName
     served: frozenset[Kind] = frozenset()
     missing_fields: tuple[str, ...] = ()
+    knative: bool = False
+    keda: bool = False
     gateway_api_versions: tuple[str, ...] = ()
     gateway: Object | None = None
     gateway_fault: str = ""
@@ -109,11 +143,28 @@ def kserve_is_missing(seen: PlatformObservation) -> Obstacle | None:
 
 def kserve_is_too_old(seen: PlatformObservation) -> Obstacle | None:
     """InferenceServices lack a field that is needed."""
-    if not _serves(seen, "InferenceService") or not seen.missing_fields:
+    missing = [each for each in seen.missing_fields if each not in OPTIONAL_FIELDS]
+    if not _serves(seen, "InferenceService") or not missing:
         return None
-    fields = ", ".join(seen.missing_fields)
+    fields = ", ".join(missing)
     message = f"KServe is older than {KSERVE_FLOOR}, its InferenceService has no {fields}: upgrade KServe"
     return Obstacle("KServeTooOld", message)
+
+
+def knative_is_missing(seen: PlatformObservation) -> Obstacle | None:
+    """Knative Services are unknown: KServe takes an InferenceService in Knative mode then, and never serves it."""
+    if seen.knative:
+        return None
+    message = "serving.mode is Knative and the cluster does not know Knative Services: install Knative Serving"
+    return Obstacle("KnativeMissing", message)
+
+
+def canary_is_missing(seen: PlatformObservation) -> Obstacle | None:
+    """InferenceServices have no `spec.canary`."""
+    if not _serves(seen, "InferenceService") or CANARY_FIELD not in seen.missing_fields:
+        return None
+    message = f"serving.traffic is Native and KServe's InferenceService has no {CANARY_FIELD}: upgrade KServe to 0.21"
+    return Obstacle("CanaryMissing", message)
 
 
 def gateway_api_is_missing(seen: PlatformObservation) -> Obstacle | None:
@@ -181,23 +232,67 @@ def prometheus_is_too_old(seen: PlatformObservation) -> Obstacle | None:
     return Obstacle("PrometheusTooOld", f"Prometheus at {store.url} {states}: upgrade it to {floor} or later")
 
 
+def prometheus_is_not_named(seen: PlatformObservation) -> Obstacle | None:
+    """There is no Prometheus that KEDA could ask."""
+    if seen.prometheus is not None:
+        return None
+    return _unfollowed("PrometheusNotNamed", "this installation names no Prometheus: set monitoring.prometheusUrl")
+
+
+def keda_is_missing(seen: PlatformObservation) -> Obstacle | None:
+    """ScaledObjects are unknown."""
+    if seen.keda:
+        return None
+    return _unfollowed("KedaMissing", "the cluster does not know ScaledObjects: install KEDA")
+
+
+def kserve_cannot_scale_by_readings(seen: PlatformObservation) -> Obstacle | None:
+    """InferenceServices have no place for what KEDA is to be told."""
+    if not _serves(seen, "InferenceService") or SCALING_FIELD not in seen.missing_fields:
+        return None
+    return _unfollowed(
+        "AutoScalingMissing", f"KServe's InferenceService has no {SCALING_FIELD}: upgrade KServe to {KSERVE_FLOOR}"
+    )
+
+
+Unfollowed = Literal["PrometheusNotNamed", "KedaMissing", "AutoScalingMissing"]
+UNFOLLOWED: frozenset[str] = frozenset(get_args(Unfollowed))
+"""Why replicas cannot follow readings."""
+
+
+def _unfollowed(reason: Unfollowed, lack: str) -> Obstacle:
+    message = f"scaling.target.readingsPerSecond is asked for and {lack}; replicas follow the CPU until then"
+    return Obstacle(reason, message)
+
+
 PARTS: Mapping[str, tuple[Check, ...]] = {
     "KServe": (kserve_is_missing, kserve_is_too_old),
+    "Knative": (knative_is_missing,),
+    "Canary": (canary_is_missing,),
     "GatewayApi": (gateway_api_is_missing, gateway_api_is_too_old),
     "Gateway": (gateway_is_missing, gateway_is_not_programmed),
     "Prometheus": (prometheus_is_unreachable, prometheus_is_too_old),
+    "Scaling": (prometheus_is_not_named, keda_is_missing, kserve_cannot_scale_by_readings),
 }
 """The gravest first."""
+
+NEEDED_BY: Mapping[BackendName, tuple[str, ...]] = {
+    "Gateway": ("KServe", "GatewayApi", "Gateway", "Prometheus"),
+    "Knative": ("KServe", "Knative", "Prometheus"),
+    "Native": ("KServe", "Canary", "GatewayApi", "Prometheus"),
+}
+"""Where KServe routes by itself, the Gateway is that of KServe's own configuration, and its statuses speak of it."""
 
 Findings = Mapping[str, Obstacle | None]
 """By part: its shortcoming, or None where it is as needed. What nobody asks for, or cannot be seen yet, is left out."""
 
 
-def findings(seen: PlatformObservation) -> Findings:
-    """What is to be said of each part, the gravest first."""
+def findings(seen: PlatformObservation, demand: Demand = PLAIN) -> Findings:
+    """What is to be said of each part that is needed, the gravest first."""
+    parts = (*NEEDED_BY[demand.backend], *(("Scaling",) if demand.follows_readings else ()))
     return {
-        part: next((found for check in checks if (found := check(seen)) is not None), None)
-        for part, checks in PARTS.items()
+        part: next((found for check in PARTS[part] if (found := check(seen)) is not None), None)
+        for part in parts
         if _can_be_judged(part, seen)
     }
 
@@ -205,6 +300,11 @@ def findings(seen: PlatformObservation) -> Findings:
 def shortcomings(found: Findings) -> tuple[Obstacle, ...]:
     """All that is missing or too old, the gravest first."""
     return tuple(each for each in found.values() if each is not None)
+
+
+def can_follow_readings(lacking: Sequence[Obstacle] | None) -> bool:
+    """Whether replicas can follow readings, by what is lacking for WeldModels that ask for it; None: not known yet."""
+    return lacking is not None and not any(each.reason in UNFOLLOWED for each in lacking)
 
 
 def _can_be_judged(part: str, seen: PlatformObservation) -> bool:

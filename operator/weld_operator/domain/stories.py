@@ -1,4 +1,4 @@
-"""What is told as Events: each change of a revision's phase or of a condition, once.
+"""What is told as Events: each change of a revision's phase or of a condition, and what happens in a trial, once.
 
 The identity of a story follows from the state before, which a crash leaves as it was: told again, it is the same story.
 """
@@ -6,12 +6,13 @@ The identity of a story follows from the state before, which a crash leaves as i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from weld_api.status import Condition, Revision, WeldModelStatus
 from weld_operator.domain.revisions import stable
+from weld_operator.domain.rollout.trial import Happening
 from weld_operator.domain.subject import Subject
 
 
@@ -31,8 +32,22 @@ def restored(subject: Subject, what: str, former: str) -> Story:
     return Story("Warning", "Restored", message, _identity(subject, "Restored", what, former))
 
 
-def tell(subject: Subject, after: WeldModelStatus) -> Iterator[Story]:
-    """What happened between the status that the subject remembers and this one."""
+def happened(subject: Subject, happening: Happening) -> Story:
+    """A happening as a story."""
+    # Not its words: numbers in them may differ when it is told again.
+    identity = _identity(subject, happening.reason, happening.moment)
+    return Story(happening.type, happening.reason, happening.message, identity)
+
+
+def told_of_region(
+    subject: Subject, kind: Literal["Normal", "Warning"], reason: str, message: str, region: str, moment: str
+) -> Story:
+    """Something that happened to a region as a whole; `moment` makes two of the same words different."""
+    return Story(kind, reason, message, _identity(subject, reason, region, moment))
+
+
+def tell(subject: Subject, after: WeldModelStatus, happenings: Iterable[Happening]) -> Iterator[Story]:
+    """What happened between the status that the subject remembers and this one; `happenings` are the trial's."""
     before = subject.status
     known = {each.name: each for each in before.revisions}
     for revision in after.revisions:
@@ -41,8 +56,12 @@ def tell(subject: Subject, after: WeldModelStatus) -> Iterator[Story]:
         if all(each.name != revision.name for each in after.revisions):
             message = f"Version {revision.version} ({revision.name}) is removed"
             yield _story(subject, "Normal", "RevisionRemoved", message, revision)
+    told = tuple(happenings)
+    for each in told:
+        yield happened(subject, each)
     for condition in after.conditions:
-        yield from _stories_of_condition(subject, condition)
+        if all(condition.reason != each.reason for each in told):
+            yield from _stories_of_condition(subject, condition)
 
 
 def _stories_of(
@@ -54,9 +73,15 @@ def _stories_of(
         message = f"Version {after.version} is on its way as {after.name}"
         yield _story(subject, "Normal", "RevisionStarting", message, after)
     if after.phase == "Stable":
-        instead = f", instead of version {answered.version}" if answered is not None else ""
-        message = f"Version {after.version} ({after.name}) answers{instead}"
+        message = f"Version {after.version} ({after.name}) answers{_instead(subject, answered)}"
         yield _story(subject, "Normal", "RevisionPromoted", message, after)
+
+
+def _instead(subject: Subject, answered: Revision | None) -> str:
+    if answered is not None:
+        return f", instead of version {answered.version}"
+    is_tried = subject.spec is not None and subject.spec.rollout is not None
+    return "; it is the first, so that there is nothing to try it against" if is_tried else ""
 
 
 def _story(
@@ -81,5 +106,6 @@ def _stories_of_condition(subject: Subject, after: Condition) -> Iterator[Story]
 
 
 def _identity(subject: Subject, *parts: str) -> str:
-    text = "\n".join((subject.uid, str(subject.generation), *parts))
+    region = (subject.region,) if subject.region else ()
+    text = "\n".join((subject.uid, str(subject.generation), *region, *parts))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

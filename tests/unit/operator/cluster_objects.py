@@ -10,6 +10,7 @@ from weld_api import names
 from weld_api.spec import WeldModelSpec
 from weld_api.status import Revision, RevisionPhase, WeldModelStatus
 from weld_operator.desired.target import Target
+from weld_operator.domain.decision import Decision, DesiredRevision
 from weld_operator.domain.observation import RevisionObservation
 from weld_operator.domain.subject import Subject
 from weld_operator.kinds import Object
@@ -130,6 +131,26 @@ def deployment(letter: str, *, available: int, desired: int, updated: int | None
             "availableReplicas": available,
         },
     }
+
+
+def weighed(**shares: int) -> dict[str, int]:
+    """Requests of a hundred by revision, each of which a letter stands for."""
+    return {revision_of(letter): share for letter, share in shares.items()}
+
+
+def desired(decision: Decision) -> list[DesiredRevision]:
+    """The revisions that are kept in shape."""
+    return [each for each in (decision.stable, decision.candidate) if each is not None and each.spec is not None]
+
+
+def routed(decision: Decision) -> dict[str, int]:
+    """Requests of a hundred, by the letters that stand for the revisions which get any."""
+    if decision.stable is None:
+        return {}
+    shares = {decision.stable.name[-1]: 100 - decision.weight}
+    if decision.candidate is not None:
+        shares[decision.candidate.name[-1]] = decision.weight
+    return {letter: share for letter, share in shares.items() if share > 0}
 
 
 def route_to(*letters: str) -> Object:

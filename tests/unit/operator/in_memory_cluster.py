@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from weld_operator.adapters.cluster import Cluster, ConflictError, NotServedError, RefusedError
-from weld_operator.kinds import HTTP_ROUTE, INFERENCE_SERVICE, Kind, Object
+from weld_operator.kinds import CONFIG_MAP, HTTP_ROUTE, INFERENCE_SERVICE, Kind, Object
 
 Place = tuple[Kind, str, str]
 
@@ -84,6 +84,19 @@ class InMemoryCluster(Cluster):
             raise ConflictError(f"{kind} {place[2]} has been modified")
         return self._write("apply_status", kind, body)
 
+    async def apply_finalizers(self, kind: Kind, body: Object) -> Object:
+        place = _place(kind, body)
+        there = self.objects.get(place)
+        if there is None or there["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"]:
+            raise ConflictError(f"{kind} {place[2]} is gone or has been modified")
+        with _Write(self, "apply_finalizers", kind, place[2]):
+            after = copy.deepcopy(there)
+            after["metadata"]["finalizers"] = list(body["metadata"]["finalizers"])
+            self._store(place, after, there)
+            if not after["metadata"]["finalizers"] and "deletionTimestamp" in after["metadata"]:
+                del self.objects[place]
+        return copy.deepcopy(after)
+
     async def create(self, kind: Kind, body: Object) -> Object:
         self._check_served(kind)
         if _place(kind, body) in self.objects:
@@ -129,9 +142,10 @@ class InMemoryCluster(Cluster):
         about = body.setdefault("metadata", {})
         about.setdefault("uid", f"uid-{next(self._versions)}" if before is None else before["metadata"]["uid"])
         about.setdefault("creationTimestamp", "2026-11-23T11:00:00Z")
-        about["generation"] = 1 if before is None else before["metadata"]["generation"]
-        if before is not None and body.get("spec") != before.get("spec"):
-            about["generation"] += 1
+        if place[0] != CONFIG_MAP:
+            about["generation"] = 1 if before is None else before["metadata"]["generation"]
+            if before is not None and body.get("spec") != before.get("spec"):
+                about["generation"] += 1
         about["resourceVersion"] = "" if before is None else before["metadata"]["resourceVersion"]
         if body != before:
             about["resourceVersion"] = str(next(self._versions))

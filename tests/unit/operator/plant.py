@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import json
 
 from tests.unit.operator.clocks import HandClock
-from tests.unit.operator.cluster_objects import TARGET, deployment, revision_of, spec_of, weld_model
+from tests.unit.operator.cluster_objects import TARGET, deployment, digest, pod, revision_of, spec_of, weld_model
 from tests.unit.operator.in_memory_cluster import InMemoryCluster
+from tests.unit.operator.played_metrics import PlayedMetrics
+from weld_api.action import ACTION_ANNOTATION, Verb
+from weld_operator.desired.metadata import pod_labels
 from weld_operator.domain.observation import Obstacle
-from weld_operator.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, WELD_MODEL, Key, Kind, Object
+from weld_operator.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, POD, WELD_MODEL, Key, Kind, Object
+from weld_operator.measuring import Measuring
 from weld_operator.metrics import Metrics
 from weld_operator.reconciler import Reconciler
 
@@ -21,41 +27,100 @@ class Plant:
     def __init__(self) -> None:
         self.cluster = InMemoryCluster()
         self.clock = HandClock()
+        self.source = PlayedMetrics()
+        self.rollout: Object | None = None
         self.shortcomings: tuple[Obstacle, ...] | None = None
         self.restart()
 
     def restart(self) -> None:
         """Another operator process, which remembers nothing."""
-        self.reconciler = Reconciler(self.cluster, self.clock, TARGET, Metrics(), lambda: self.shortcomings)
+        self.metrics = Metrics()
+        self.noticed: list[Key] = []
+        self.measuring = Measuring(self.source, self.clock, self.noticed.append)
+        self.reconciler = Reconciler(
+            self.cluster, self.clock, TARGET, self.metrics, self.measuring, lambda _: self.shortcomings
+        )
 
     def ask(self, letter: str, **serving: object) -> None:
         """Apply the WeldModel for this bundle."""
         body = self.cluster.objects.get((WELD_MODEL, *KEY))
-        body = weld_model(spec_of(letter, **serving)) if body is None else copy.deepcopy(body)
-        body["spec"] = spec_of(letter, **serving)
+        spec = spec_of(letter, **serving)
+        if self.rollout is not None:
+            spec["rollout"] = self.rollout
+        body = weld_model(spec) if body is None else copy.deepcopy(body)
+        body["spec"] = spec
         self.cluster.put(WELD_MODEL, body)
 
-    def serve(self, letter: str, available: int = 2) -> None:
-        """KServe's part: the InferenceService's status and the Deployment, with so many replicas of 2."""
+    def act(self, verb: Verb, letter: str, number: int = 1) -> None:
+        """What somebody tells the rollout of this bundle."""
+        body = copy.deepcopy(self.body(WELD_MODEL, "north-line"))
+        action = {"id": f"act-{number}", "verb": verb, "digest": digest(letter), "by": "ann", "why": "the shift's end"}
+        text = json.dumps({**action, "at": "2026-11-23T12:00:00Z"})
+        body["metadata"].setdefault("annotations", {})[ACTION_ANNOTATION] = text
+        self.cluster.put(WELD_MODEL, body)
+
+    def serve(self, letter: str, available: int = 2, desired: int = 2) -> None:
+        """KServe's part: the InferenceService's status, the Deployment and its Pods; so many of them are available."""
         service = copy.deepcopy(self.cluster.objects[INFERENCE_SERVICE, "plant-a", revision_of(letter)])
         service["status"] = {
             "observedGeneration": service["metadata"]["generation"],
-            "conditions": [{"type": "Ready", "status": "True" if available >= 2 else "False"}],
+            "conditions": [{"type": "Ready", "status": "True" if available >= desired else "False"}],
         }
         self.cluster.put(INFERENCE_SERVICE, service)
-        body = deployment(letter, available=available, desired=2)
+        body = deployment(letter, available=available, desired=desired)
         body["metadata"]["labels"] = service["metadata"]["labels"]
         body["metadata"].pop("generation")
         self.cluster.put(DEPLOYMENT, body)
         made = self.cluster.objects[DEPLOYMENT, "plant-a", f"{revision_of(letter)}-predictor"]
         made["status"]["observedGeneration"] = made["metadata"]["generation"]
 
-    async def settle(self, rounds: int = 4) -> None:
-        """Reconcile until nothing is written any more."""
+        for number in range(desired):
+            self._run(letter, number, is_ready=number < available)
+
+    def _run(self, letter: str, number: int, *, is_ready: bool) -> None:
+        labels = pod_labels(revision_of(letter))
+        body = pod(f"{revision_of(letter)}-{number}", ready=is_ready, podIP=f"10.0.{int(letter, 16)}.{number}")
+        body["metadata"]["labels"] = labels
+        self.cluster.put(POD, body)
+
+    def follow(self) -> None:
+        """KServe brings every InferenceService to the replicas that it has at the least."""
+        for name in self.names(INFERENCE_SERVICE):
+            least = self.body(INFERENCE_SERVICE, name)["spec"]["predictor"]["minReplicas"]
+            self.serve(name[-1], available=least, desired=least)
+
+    async def live(self, seconds: int, step: int = 5) -> None:
+        """Time passes, and KServe and the operator do their part."""
+        for _ in range(0, seconds, step):
+            self.follow()
+            await self.settle()
+            self.clock.advance(step)
+
+    async def live_until(self, phase: str, seconds: int = 1200) -> None:
+        """Until the trial is in this phase, such as `Canary 2`."""
+        for _ in range(0, seconds, 5):
+            if phase == self.trial_phase:
+                return
+            await self.live(5)
+        raise AssertionError(f"{phase} was not reached within {seconds} s; it is {self.trial_phase}")
+
+    @property
+    def trial_phase(self) -> str:
+        """`Shadow`, `Canary 1`, ...; empty before the first trial."""
+        trial = self.status.get("rollout")
+        if trial is None:
+            return ""
+        return f"Canary {trial['step']}" if trial["phase"] == "Canary" else str(trial["phase"])
+
+    async def settle(self, rounds: int = 8) -> None:
+        """Reconcile until nothing is written or measured any more."""
         for _ in range(rounds):
             before = len(self.cluster.writes)
+            self.noticed.clear()
             await self.reconciler.reconcile(KEY)
-            if len(self.cluster.writes) == before:
+            await self.measuring.until_answered()
+            await asyncio.sleep(0)
+            if len(self.cluster.writes) == before and not self.noticed:
                 return
         raise AssertionError(f"still writing after {rounds} rounds: {self.cluster.writes[-5:]}")
 
@@ -74,8 +139,13 @@ class Plant:
         return next(entry for entry in self.status["conditions"] if entry["type"] == kind)
 
     def routed(self) -> list[str]:
+        return list(self.weights())
+
+    def weights(self) -> dict[str, int]:
+        """Requests of a hundred by Service, of those that ask for no revision by a header."""
         rules = self.body(HTTP_ROUTE, "north-line")["spec"]["rules"]
-        return [backend["name"] for rule in rules for backend in rule["backendRefs"]]
+        plain = next(rule for rule in rules if "headers" not in rule["matches"][0])
+        return {backend["name"]: backend["weight"] for backend in plain["backendRefs"]}
 
     def told(self) -> list[str]:
         """The reasons of all Events."""

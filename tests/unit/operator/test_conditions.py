@@ -18,6 +18,7 @@ from tests.unit.operator.cluster_objects import (
     route_to,
     seen,
     subject,
+    weighed,
 )
 from weld_api.status import Condition, WeldModelStatus
 from weld_operator.domain.decision import Decision, decide
@@ -46,7 +47,7 @@ def _said(about: Subject, observation: Observation, now: datetime = NOW) -> tupl
 
 
 def _observed(*revisions: RevisionObservation, route: Object | None = None) -> Observation:
-    return Observation({each.name: each for each in revisions}, route or route_to("a"))
+    return Observation({each.name: each for each in revisions}, route or route_to("a"), weighed(a=100))
 
 
 A_STABLE = subject("a", remembered("a", "Stable"))
@@ -216,7 +217,7 @@ def test_what_is_on_its_way_is_looked_at_often_and_then_less_so() -> None:
         decide(B_PENDING, observation, URL, NOW + timedelta(seconds=seconds)).look_after.total_seconds()
         for seconds in (0, 20, 60, 3600)
     ]
-    assert paces == [2, 2, 6, 15]
+    assert paces == [1, 2, 6, 15]
 
 
 def test_what_is_at_rest_is_not_looked_at() -> None:
@@ -232,4 +233,4 @@ def test_the_end_of_a_retiring_revision_is_looked_forward_to() -> None:
 def test_a_retiring_revision_that_is_still_routed_to_is_not_looked_at_in_a_hurry() -> None:
     about = subject("b", remembered("a", "Retiring", NOW - timedelta(seconds=90)), remembered("b", "Stable"))
     observation = _observed(seen("a"), seen("b"), route=route_to("a"))
-    assert decide(about, observation, URL, NOW).look_after >= timedelta(seconds=2)
+    assert decide(about, observation, URL, NOW).look_after >= timedelta(seconds=1)

@@ -8,7 +8,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.unit.operator.cluster_objects import NOW, URL, revision_of, route_to, seen, subject
+from tests.unit.operator.cluster_objects import (
+    NOW,
+    URL,
+    desired,
+    revision_of,
+    route_to,
+    routed,
+    seen,
+    subject,
+    weighed,
+)
 from weld_api.status import Revision
 from weld_operator.domain.decision import Decision, decide
 from weld_operator.domain.observation import Observation
@@ -76,8 +86,8 @@ class Rollouts(RuleBasedStateMachine):
         self._check(decision, observation, status_is_known=bool(self.revisions))
         self.decision = decision
         if route_is_written:
-            self.routed = tuple(backend.revision[-1] for backend in decision.backends)
-        for revision in decision.desired:
+            self.routed = tuple(routed(decision))
+        for revision in desired(decision):
             self.available.setdefault(revision.name[-1], 0)
         if status_is_written:
             self.revisions = decision.status.revisions
@@ -87,6 +97,7 @@ class Rollouts(RuleBasedStateMachine):
         return Observation(
             {revision_of(letter): seen(letter, available=n) for letter, n in self.available.items()},
             route_to(*self.routed) if self.routed else None,
+            weighed(**dict.fromkeys(self.routed, 100)) if self.routed else None,
         )
 
     def _check(self, decision: Decision, observation: Observation, *, status_is_known: bool) -> None:
@@ -97,11 +108,12 @@ class Rollouts(RuleBasedStateMachine):
         names = [revision.name for revision in decision.status.revisions]
         assert len(names) == len(set(names))
         assert set(names) == decision.kept
-        assert {each.name for each in decision.desired} <= decision.kept
+        assert {each.name for each in desired(decision)} <= decision.kept
         assert revision_of(self.asked) in decision.kept, "what is asked for is made"
         # Exactly one backend once something is stable, and it is one that exists or is rebuilt.
-        assert len(decision.backends) == phases.count("Stable")
-        assert all(backend.revision in decision.kept and backend.weight == 100 for backend in decision.backends)
+        shares = routed(decision)
+        assert list(shares.values()) == [100] * phases.count("Stable")
+        assert all(revision_of(letter) in decision.kept for letter in shares)
         self._check_stable(decision, observation, status_is_known=status_is_known)
 
     def _check_stable(self, decision: Decision, observation: Observation, *, status_is_known: bool) -> None:

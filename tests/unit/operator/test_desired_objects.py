@@ -19,13 +19,17 @@ from tests.unit.operator.cluster_objects import (
     seen,
     spec_of,
     subject,
+    weighed,
     weld_model,
 )
 from weld_api.predictor_settings import PredictorSettings
 from weld_api.quantity import parse_duration
 from weld_operator.desired.event import event
 from weld_operator.desired.objects import desired_objects
-from weld_operator.domain.decision import Backend, Decision, decide
+from weld_operator.desired.target import Target
+from weld_operator.desired.traffic.backend import Wanted
+from weld_operator.desired.traffic.gateway import GatewayBackend
+from weld_operator.domain.decision import Decision, decide
 from weld_operator.domain.observation import Observation
 from weld_operator.domain.stories import Story
 from weld_operator.domain.subject import Subject, subject_of
@@ -44,11 +48,15 @@ STABLE = subject("a", remembered("a", "Stable"))
 
 
 def _decision(about: Subject = STABLE) -> Decision:
-    return decide(about, Observation({revision_of("a"): seen("a")}, route_to("a")), URL, NOW)
+    return decide(about, Observation({revision_of("a"): seen("a")}, route_to("a"), weighed(a=100)), URL, NOW)
 
 
 def _objects(about: Subject = STABLE) -> dict[Kind, Object]:
-    return dict(desired_objects(about, _decision(about), TARGET))
+    return dict(_wanted(about, _decision(about)))
+
+
+def _wanted(about: Subject, decision: Decision, target: Target = TARGET) -> Wanted:
+    return desired_objects(about, decision, GatewayBackend(), {}, target)
 
 
 def test_the_inference_service_states_everything() -> None:
@@ -89,12 +97,14 @@ def test_the_inference_service_states_everything() -> None:
                     }
                     for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
                 ],
+                "volumes": [{"name": "shadow", "configMap": {"name": "north-line-aaaaaaaa-shadow", "optional": True}}],
                 "model": {
                     "modelFormat": {"name": "weldserve"},
                     "protocolVersion": "v2",
                     "runtime": "weldserve",
                     "storageUri": "pvc://bundles/weld-10.0.0",
                     "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}},
+                    "volumeMounts": [{"name": "shadow", "mountPath": "/etc/weldserve/shadow", "readOnly": True}],
                 },
             }
         },
@@ -125,7 +135,7 @@ def test_the_pods_run_under_the_model_s_account_or_the_installation_s(
     about = subject_of(body)
     decision = decide(about, Observation(), URL, NOW)
     target = replace(TARGET, predictor_service_account=of_the_installation)
-    predictor = dict(desired_objects(about, decision, target))[INFERENCE_SERVICE]["spec"]["predictor"]
+    predictor = dict(_wanted(about, decision, target))[INFERENCE_SERVICE]["spec"]["predictor"]
     assert predictor.get("serviceAccountName") == account
     assert ("serviceAccountName" in predictor) == (account is not None), "an upgrade must not touch other Pods"
 
@@ -196,17 +206,17 @@ def test_the_disruption_budget_protects_the_revision_s_pods() -> None:
 def test_before_anything_is_stable_there_is_no_route() -> None:
     fresh = subject("a")
     decision = decide(fresh, Observation(), URL, NOW)
-    assert [kind for kind, _ in desired_objects(fresh, decision, TARGET)] == [INFERENCE_SERVICE, POD_DISRUPTION_BUDGET]
+    assert [kind for kind, _ in _wanted(fresh, decision)] == [INFERENCE_SERVICE, POD_DISRUPTION_BUDGET]
 
 
 def test_what_serves_is_written_before_what_sends_requests_there() -> None:
-    kinds = [kind for kind, _ in desired_objects(STABLE, _decision(), TARGET)]
+    kinds = [kind for kind, _ in _wanted(STABLE, _decision())]
     assert kinds.index(INFERENCE_SERVICE) < kinds.index(HTTP_ROUTE)
 
 
 def test_each_object_is_named_once() -> None:
     about = subject("b", remembered("a", "Stable"), remembered("b", "Pending"))
-    places = [(kind, body["metadata"]["name"]) for kind, body in desired_objects(about, _decision(about), TARGET)]
+    places = [(kind, body["metadata"]["name"]) for kind, body in _wanted(about, _decision(about))]
     assert len(places) == len(set(places)) == 5
 
 
@@ -216,8 +226,8 @@ def test_names_fit_what_kubernetes_takes(name: str) -> None:
     body["metadata"] |= {"name": name, "namespace": "plant-a", "resourceVersion": "1"}
     about = subject_of(body)
     decision = decide(about, Observation(), URL, NOW)
-    decision = Decision(**{**vars(decision), "backends": (Backend(decision.desired[0].name, 100),)})
-    for _, each in desired_objects(about, decision, TARGET):
+    decision = replace(decision, stable=decision.candidate, candidate=None)
+    for _, each in _wanted(about, decision):
         text = each["metadata"]["name"]
         assert re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", text)
         assert len(f"{text}-predictor") <= 63

@@ -48,6 +48,7 @@ WRONG = {
     "--shout": "'--shout' is not an argument of the operator",
     "--predictor-service-account=Storage": "--predictor-service-account=Storage: String should match pattern",
     "--predictor-service-account=a..b": "--predictor-service-account=a..b",
+    "--residency-stores=s3://models": "--residency-stores=s3://models: String should match pattern",
     "--prometheus-url=prometheus:9090": "--prometheus-url=prometheus:9090",
     "--http-port=70000": "--http-port=70000",
 }

@@ -6,8 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.operator.cluster_objects import NOW, TARGET, URL, remembered, route_to, seen, subject
+from tests.unit.operator.cluster_objects import (
+    NOW,
+    TARGET,
+    URL,
+    remembered,
+    route_to,
+    seen,
+    subject,
+    weighed,
+)
 from weld_operator.desired.objects import desired_objects
+from weld_operator.desired.traffic.gateway import GatewayBackend
 from weld_operator.domain.decision import decide
 from weld_operator.domain.observation import Observation, Obstacle
 from weld_operator.domain.platform import (
@@ -132,9 +142,13 @@ def test_an_empty_cluster_is_told_of_kserve_and_the_gateway_api_at_once() -> Non
 
 def test_the_fields_that_are_needed_are_those_that_are_written() -> None:
     about = subject("a", remembered("a", "Stable"))
-    decision = decide(about, Observation({each.name: each for each in (seen("a"),)}, route_to("a")), URL, NOW)
+    decision = decide(
+        about, Observation({each.name: each for each in (seen("a"),)}, route_to("a"), weighed(a=100)), URL, NOW
+    )
     target = replace(TARGET, predictor_service_account="weldserve-predictor")
-    predictor = dict(desired_objects(about, decision, target))[INFERENCE_SERVICE]["spec"]["predictor"]
+    predictor = dict(desired_objects(about, decision, GatewayBackend(), {}, target))[INFERENCE_SERVICE]["spec"][
+        "predictor"
+    ]
     written = {f"spec.predictor.{name}" for name in predictor if name != "model"}
     written |= {f"spec.predictor.model.{name}" for name in predictor["model"]}
     assert written | {"status.servingRuntimeName"} == set(NEEDED_FIELDS)
@@ -143,7 +157,9 @@ def test_the_fields_that_are_needed_are_those_that_are_written() -> None:
 def test_a_shortcoming_is_a_condition_of_its_own_and_does_not_stop_what_serves() -> None:
     about = subject("a", remembered("a", "Stable"))
     lacking = (Obstacle("GatewayMissing", "no Gateway"), Obstacle("PrometheusUnreachable", "no Prometheus"))
-    observed = Observation({each.name: each for each in (seen("a"),)}, route_to("a"), shortcomings=lacking)
+    observed = Observation(
+        {each.name: each for each in (seen("a"),)}, route_to("a"), weighed(a=100), shortcomings=lacking
+    )
     status = decide(about, observed, URL, NOW).status
     serving, progressing, platform = status.conditions
     assert (serving.status, progressing.status) == ("True", "True")

@@ -11,18 +11,21 @@ from tests.unit.operator.cluster_objects import (
     NOW,
     URL,
     deployment,
+    desired,
     inference_service,
     remembered,
     revision_of,
     route_to,
+    routed,
     seen,
     spec_of,
     subject,
+    weighed,
 )
 from weld_api.status import Revision
 from weld_operator.domain.decision import Decision, decide
 from weld_operator.domain.observation import Observation, RevisionObservation
-from weld_operator.domain.revisions import next_revisions
+from weld_operator.domain.revisions import next_course
 from weld_operator.domain.subject import Subject
 
 LONG_AGO = NOW - timedelta(minutes=10)
@@ -42,11 +45,16 @@ def _observed(routed: Iterable[str] = (), **revisions: Replicas) -> Observation:
             for letter, (available, desired) in revisions.items()
         },
         route=route_to(*letters) if letters else None,
+        weights=weighed(**dict.fromkeys(letters, 100)) if letters else None,
     )
 
 
 def _phases(revisions: Iterable[Revision]) -> dict[str, str]:
     return {revision.digest[0]: revision.phase for revision in revisions}
+
+
+def _next(about: Subject, observation: Observation) -> tuple[Revision, ...]:
+    return next_course(about, observation, NOW).revisions
 
 
 def _decide(about: Subject, observation: Observation, now: datetime = NOW) -> Decision:
@@ -157,7 +165,7 @@ ROWS: dict[str, tuple[Subject, Observation, dict[str, str]]] = {
 
 @pytest.mark.parametrize(("about", "observation", "expected"), ROWS.values(), ids=ROWS.keys())
 def test_each_row_of_the_table_holds(about: Subject, observation: Observation, expected: dict[str, str]) -> None:
-    assert _phases(next_revisions(about, observation, NOW)) == expected
+    assert _phases(_next(about, observation)) == expected
 
 
 def test_an_unreadable_spec_leaves_everything_as_it_is() -> None:
@@ -165,16 +173,17 @@ def test_an_unreadable_spec_leaves_everything_as_it_is() -> None:
     about = subject("a", *revisions)
     unreadable = Subject(**{**vars(about), "spec": None, "fault": "spec.model is required"})
     observation = _observed("a", a=READY, b=READY, c=READY)
-    assert next_revisions(unreadable, observation, NOW) == revisions
+    assert _next(unreadable, observation) == revisions
     decision = _decide(unreadable, observation)
-    assert [backend.revision for backend in decision.backends] == [revision_of("a")]
+    assert routed(decision) == {"a": 100}
     assert decision.kept == {each.name for each in revisions}
 
 
 def test_a_deleted_stable_revision_is_rebuilt_as_it_was_last_asked_for() -> None:
     kept = remembered("a", "Stable", spec=spec_of("a", scaling={"minReplicas": 3, "maxReplicas": 5}))
     decision = _decide(subject("b", kept, remembered("b", "Pending")), _observed("a", b=STARTING))
-    rebuilt = next(each for each in decision.desired if each.name == revision_of("a"))
+    rebuilt = next(each for each in desired(decision) if each.name == revision_of("a"))
+    assert rebuilt.spec is not None
     assert rebuilt.spec.model.uri == "pvc://bundles/weld-10.0.0"
     assert rebuilt.min_replicas == 3
 
@@ -183,8 +192,8 @@ def test_a_new_spec_for_the_same_bundle_changes_the_revision_in_place() -> None:
     before = remembered("a", "Stable", LONG_AGO)
     about = subject("a", before, scaling={"minReplicas": 3, "maxReplicas": 6})
     decision = _decide(about, _observed("a", a=READY))
-    (desired,) = decision.desired
-    assert (desired.name, desired.min_replicas) == (revision_of("a"), 3)
+    (kept,) = desired(decision)
+    assert (kept.name, kept.min_replicas) == (revision_of("a"), 3)
     (revision,) = decision.status.revisions
     assert (revision.phase, revision.since, revision.asked_at) == ("Stable", LONG_AGO, NOW)
 
@@ -192,26 +201,23 @@ def test_a_new_spec_for_the_same_bundle_changes_the_revision_in_place() -> None:
 def test_a_revision_of_which_older_pods_are_left_is_not_ready() -> None:
     mixed = RevisionObservation(inference_service("b"), deployment("b", available=2, desired=2, updated=1))
     about = subject("b", remembered("a", "Stable"), remembered("b", "Pending"))
-    observation = Observation({revision_of("a"): seen("a"), revision_of("b"): mixed}, route_to("a"))
-    assert _phases(next_revisions(about, observation, NOW)) == {"a": "Stable", "b": "Pending"}
+    observation = Observation({revision_of("a"): seen("a"), revision_of("b"): mixed}, route_to("a"), weighed(a=100))
+    assert _phases(_next(about, observation)) == {"a": "Stable", "b": "Pending"}
 
 
-@pytest.mark.parametrize("observed", [1, None])
-def test_a_spec_that_kserve_has_not_seen_yet_is_not_ready(observed: int | None) -> None:
+def test_what_kserve_has_not_looked_at_is_not_ready() -> None:
     service = inference_service("b", generation=2)
     service["status"].pop("observedGeneration")
-    if observed is not None:
-        service["status"]["observedGeneration"] = observed
     about = subject("b", remembered("a", "Stable"), remembered("b", "Pending"))
     new = RevisionObservation(service, deployment("b", available=2, desired=2))
-    observation = Observation({revision_of("a"): seen("a"), revision_of("b"): new}, route_to("a"))
-    assert _phases(next_revisions(about, observation, NOW)) == {"a": "Stable", "b": "Pending"}
+    observation = Observation({revision_of("a"): seen("a"), revision_of("b"): new}, route_to("a"), weighed(a=100))
+    assert _phases(_next(about, observation)) == {"a": "Stable", "b": "Pending"}
 
 
 def test_a_candidate_starts_with_as_many_replicas_as_the_stable_revision_has() -> None:
     busy = _observed("a", a=(4, 4))
     decision = _decide(subject("b", remembered("a", "Stable")), busy)
-    candidate = next(each for each in decision.desired if each.name == revision_of("b"))
+    candidate = next(each for each in desired(decision) if each.name == revision_of("b"))
     assert candidate.min_replicas == 4
 
     calmer = _observed("a", a=READY, b=READY)
@@ -227,19 +233,20 @@ def test_a_candidate_starts_with_as_many_replicas_as_the_stable_revision_has() -
 def test_a_floor_never_goes_beyond_the_maximum_that_is_asked_for() -> None:
     busy = _observed("a", a=(9, 9))
     decision = _decide(subject("b", remembered("a", "Stable")), busy)
-    candidate = next(each for each in decision.desired if each.name == revision_of("b"))
+    candidate = next(each for each in desired(decision) if each.name == revision_of("b"))
+    assert candidate.spec is not None
     assert candidate.min_replicas == candidate.spec.serving.scaling.max_replicas == 4
 
 
 def test_the_floor_ends_when_nothing_is_retiring() -> None:
     about = subject("b", remembered("a", "Retiring", LONG_AGO), remembered("b", "Stable", replica_floor=4))
     decision = _decide(about, _observed("b", a=READY, b=(4, 4)))
-    (desired,) = decision.desired
-    assert desired.min_replicas == 2
+    (kept,) = desired(decision)
+    assert kept.min_replicas == 2
 
 
 def test_without_a_status_what_is_routed_to_is_stable() -> None:
-    phases = _phases(next_revisions(subject("b"), _observed("a", a=READY, b=STARTING), NOW))
+    phases = _phases(_next(subject("b"), _observed("a", a=READY, b=STARTING)))
     assert phases == {"a": "Stable", "b": "Pending"}
 
 
@@ -247,12 +254,12 @@ def test_without_a_status_and_a_route_the_oldest_that_is_ready_is_stable() -> No
     older, newer = seen("c"), seen("a")
     older.service["metadata"]["creationTimestamp"] = "2026-11-23T10:00:00Z"
     observation = Observation({revision_of("a"): newer, revision_of("c"): older})
-    assert _phases(next_revisions(subject("b"), observation, NOW)) == {"a": "Retiring", "c": "Stable", "b": "Pending"}
+    assert _phases(_next(subject("b"), observation)) == {"a": "Retiring", "c": "Stable", "b": "Pending"}
 
 
 def test_an_adopted_revision_whose_spec_is_unknown_is_left_as_it_is() -> None:
     decision = _decide(subject("b"), _observed("a", a=READY, b=STARTING))
-    assert [each.name for each in decision.desired] == [revision_of("b")]
+    assert [each.name for each in desired(decision)] == [revision_of("b")]
     assert revision_of("a") in decision.kept
 
 
@@ -284,7 +291,7 @@ class _Journey:
         kept = {name[-1] for name in decision.kept}
         self.removed += sorted(set(self.replicas) - kept)
         self.replicas = {each: self.replicas.get(each, STARTING) for each in kept}
-        self.routed = [backend.revision[-1] for backend in decision.backends]
+        self.routed = list(routed(decision))
         self.routes += [each for each in self.routed if each not in self.routes[-1:]]
         self.revisions = decision.status.revisions
         return _phases(self.revisions)

@@ -1,0 +1,1 @@
+"""What a model needs, what it withstands and what it costs: pure reckoning, by formulas with their sources."""

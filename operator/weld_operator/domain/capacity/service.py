@@ -1,0 +1,88 @@
+"""What one replica does: passes, one at a time, whose seconds go to the pass, its requests and its readings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from weld_api.card import Throughput
+
+
+@dataclass(frozen=True)
+class ServiceTime:
+    """Seconds of a pass: `fixed`, and so much for each request and each reading that is in it."""
+
+    fixed: float
+    per_request: float
+    per_reading: float
+    spread: tuple[float, ...] = (1.0,)
+    """By which passes differ, through no fault of their size: equally likely factors, 1 on average."""
+
+    @classmethod
+    def of(cls, throughput: Throughput, scored_share: float = 1.0) -> ServiceTime:
+        """As measured, where `scored_share` of the readings are scored and the others only taken in and answered."""
+        spared = (1 - scored_share) * min(throughput.scoring_seconds_per_reading, throughput.seconds_per_reading)
+        return cls(
+            fixed=throughput.seconds_per_pass,
+            per_request=throughput.seconds_per_request,
+            per_reading=throughput.seconds_per_reading - spared,
+            spread=_of_mean_one(throughput.spread),
+        )
+
+    def seconds(self, requests: float, readings: float) -> float:
+        """On average, of a pass with so much in it."""
+        return self.fixed + self.per_request * requests + self.per_reading * readings
+
+    def of_request(self, readings: int) -> float:
+        """Seconds that a request of `readings` adds to the pass that it is in."""
+        return self.per_request + self.per_reading * readings
+
+    def without_spread(self) -> ServiceTime:
+        return replace(self, spread=(1.0,))
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A replica, and what it is told of batching; all requests have `request_readings`, no more than `max_readings`."""
+
+    service: ServiceTime
+    request_readings: int
+    max_readings: int
+    max_delay: float
+    """Seconds that a request waits for company after a pass that is not quick."""
+    queue_readings: int
+    quick_readings: int = 0
+    """In the largest pass after which nothing waits for company: it is made between the hearing of two clients."""
+
+    @property
+    def requests_in_quick_pass(self) -> int:
+        """At most."""
+        return self.quick_readings // self.request_readings
+
+    @property
+    def requests_in_pass(self) -> int:
+        """At most."""
+        return max(self.max_readings // self.request_readings, 1)
+
+    @property
+    def requests_in_queue(self) -> int:
+        """At most; what comes beyond is refused."""
+        return max(self.queue_readings // self.request_readings, 1)
+
+    @property
+    def most_requests_per_second(self) -> float:
+        """With every pass full."""
+        requests = self.requests_in_pass
+        return requests / self.service.seconds(requests, requests * self.request_readings)
+
+    @property
+    def most_readings_per_second(self) -> float:
+        return self.most_requests_per_second * self.request_readings
+
+    def occupancy(self, requests_per_second: float) -> float:
+        """Share of its most that it is asked for; from 1 on it cannot keep up."""
+        return requests_per_second / self.most_requests_per_second
+
+
+def _of_mean_one(factors: tuple[float, ...]) -> tuple[float, ...]:
+    mean = sum(factors) / len(factors)
+    return tuple(factor / mean for factor in factors)

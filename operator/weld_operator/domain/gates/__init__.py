@@ -1,0 +1,1 @@
+"""Gates: what they ask, what was answered, and the verdict that follows, purely."""
