@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from weld_api.card import BundleCard
+from weld_api.card import BundleCard, Evaluation, Throughput
+from weld_api.spec import Batching
 from weld_cli.failures import CommandError, failures_in_a_sentence
 
 app = typer.Typer(help="Make bundles, check them, and show what is in them.", no_args_is_help=True)
@@ -66,33 +67,82 @@ def show(
 @app.command()
 def train_first(
     out: OutputFolder,
-    version: Annotated[str, typer.Option(help="1.0.0, or the better 1.1.0.")] = "1.0.0",
+    kind: Annotated[str, typer.Option(help="Kind of asset, as spec.asset.kind names it.")] = "PipelineWeld",
+    version: Annotated[str | None, typer.Option(help="One of the kind's versions; the first one if left out.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same digest.")] = 0,
     readings: Annotated[
-        int, typer.Option(min=1, help="Simulated readings to train, to choose and to test with.")
-    ] = 60_000,
+        int | None,
+        typer.Option(
+            min=1, help="Simulated readings to train, to choose and to test with; the kind's own if left out."
+        ),
+    ] = None,
     created: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="Time for the card, such as 2026-08-01T12:00:00Z."),
     ] = None,
 ) -> None:
-    """Train a first model of pipeline welds on simulated sensors and pack it."""
+    """Train a first model of a kind of asset on simulated sensors and pack it."""
     with failures_in_a_sentence(extra="predictor"):
         from weld_bundle.packing import pack as pack_estimator
-        from weld_simulator.first_bundle import train
+        from weld_simulator.kinds import KINDS
+        from weld_simulator.training import train
 
         _check_is_new(out)
         try:
-            trained = train(version, seed, readings, created)
+            asset = KINDS.find(kind)
+            chosen = version if version is not None else next(iter(asset.recipes))
+            trained = train(asset, chosen, seed, asset.readings if readings is None else readings, created)
         except ValueError as error:
             raise CommandError(str(error)) from error
         digest = pack_estimator(trained.estimator, trained.card, out)
-        evaluation = trained.card.evaluation
-        typer.echo(
-            f"# precision {evaluation.precision:.3f}, recall {evaluation.recall:.3f} "
-            f"on {evaluation.readings} readings of {evaluation.dataset}"
-        )
-        _print_model(version, digest)
+        typer.echo(f"# {_evaluation(trained.card.evaluation)}")
+        _print_model(chosen, digest)
+
+
+@app.command()
+def measure(
+    folder: BundleFolder,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the same bundle with this in its card; new.")
+    ] = None,
+    request_readings: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Readings in each request, as gateways send them.")
+    ] = 100,
+    repeats: Annotated[int, typer.Option(min=3, max=1000, help="Bursts of each size.")] = 30,
+) -> None:
+    """Measure how fast one replica is on this machine, for `weldserve plan`; takes less than a minute."""
+    with failures_in_a_sentence(extra="predictor"):
+        from weld_bundle.packing import pack_archive
+        from weld_bundle.verification import verify as verify_bytes
+        from weld_cli.local_predictor import local_predictor
+        from weld_predictor.measuring import Measurement, MeasurementError, throughput
+
+        if out is not None:
+            _check_is_new(out)
+        verified = verify_bytes(folder)
+        card = verified.card
+        longest = Batching.model_fields["max_readings"].default
+        with local_predictor(folder, card, verified.digest, "measured", max_delay="0s") as running:
+            measurement = Measurement(running.address, running.pid, "measured", card)
+            try:
+                found = throughput(measurement, folder, repeats, request_readings, longest, datetime.now(UTC))
+            except MeasurementError as error:
+                raise CommandError(str(error)) from error
+        _print_yaml({"throughput": found.model_dump(mode="json")})
+        if out is not None:
+            _print_model(card.version, pack_archive(verified.estimator, _with(card, found), out))
+
+
+def _evaluation(found: Evaluation) -> str:
+    precision, recall = (
+        f"{value:.3f}" if interval is None else f"{value:.3f} ({interval.lowest:.3f} to {interval.highest:.3f})"
+        for value, interval in ((found.precision, found.precision_interval), (found.recall, found.recall_interval))
+    )
+    return f"precision {precision}, recall {recall} on {found.readings} readings of {found.dataset}"
+
+
+def _with(card: BundleCard, found: Throughput) -> BundleCard:
+    return card.model_copy(update={"throughput": found})
 
 
 def _in_short(card: BundleCard) -> dict[str, str]:

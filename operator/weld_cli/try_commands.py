@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
 from weld_cli.failures import CommandError, failures_in_a_sentence
+from weld_cli.local_predictor import local_predictor
 from weld_cli.one_reading import score_one_reading
 
 if TYPE_CHECKING:
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Score one reading, and say what came of it.", no_args_is_help=True)
 
 MODEL = "try"
-READY_SECONDS = 60.0
-STOP_SECONDS = 20.0
 
 
 @app.command()
@@ -36,8 +30,8 @@ def predictor() -> None:
     with failures_in_a_sentence(extra="predictor"), tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         card, digest = _train(bundle)
-        with _predictor(bundle, card, digest) as address:
-            typer.echo(f"The predictor's {score_one_reading(address, MODEL)}")
+        with local_predictor(bundle, card, digest, MODEL) as running:
+            typer.echo(f"The predictor's {score_one_reading(running.address, MODEL)}")
 
 
 @app.command()
@@ -105,52 +99,3 @@ def _train(folder: Path) -> tuple[BundleCard, str]:
 
     trained = train(next(iter(RECIPES)), 0, FEWEST_READINGS, datetime.now(UTC))
     return trained.card, pack(trained.estimator, trained.card, folder)
-
-
-@contextmanager
-def _predictor(bundle: Path, card: BundleCard, digest: str) -> Iterator[str]:
-    """A predictor's process, ready; gives its address, and ends it by its pid."""
-    arguments = {
-        "model-name": MODEL,
-        "bundle": bundle,
-        "digest": digest,
-        "version": card.version,
-        "asset-kind": card.asset_kind,
-        "site": MODEL,
-        "listen-address": "127.0.0.1",
-        "http-port": 0,
-        "drain": "0s",
-    }
-    command = [sys.executable, "-m", "weld_predictor", *(f"--{name}={value}" for name, value in arguments.items())]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    too_slow = Timer(READY_SECONDS, process.kill)
-    too_slow.start()
-    try:
-        address = _address(process)
-        too_slow.cancel()
-        yield address
-    finally:
-        too_slow.cancel()
-        process.terminate()
-        process.communicate(timeout=STOP_SECONDS)
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    """Where it listens, once its log says that it is ready."""
-    assert process.stderr is not None
-    port, said = 0, ""
-    for line in process.stderr:
-        said = line.strip() or said
-        entry = _entry(line)
-        port = entry.get("port", port)
-        if entry.get("message") == "ready":
-            return f"http://127.0.0.1:{port}"
-    raise CommandError(f"the predictor ended with exit code {process.wait()}: {said}")
-
-
-def _entry(line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return {}
-    return entry if isinstance(entry, dict) else {}

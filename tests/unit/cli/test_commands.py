@@ -68,6 +68,14 @@ def test_a_failure_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
             "5 readings are too few to train on; take 6000 or more",
         ),
         (
+            ("bundle", "train-first", "--out", tmp_path / "new", "--kind", "Bridge"),
+            "there is no kind of asset 'Bridge'; there is PipelineWeld and Silo",
+        ),
+        (
+            ("bundle", "train-first", "--out", tmp_path / "new", "--kind", "Silo", "--version", "9.0.0"),
+            "there is no recipe for version '9.0.0'; there is one for 1.0.0",
+        ),
+        (
             ("bundle", "train-first", "--out", tmp_path / "file"),
             f"{tmp_path / 'file'} is there already; a bundle is written into a new folder",
         ),
