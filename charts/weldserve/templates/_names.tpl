@@ -11,6 +11,15 @@
 {{ include "weldserve.fullname" . }}-operator
 {{- end -}}
 
+{{/* By which the operator knows its own regions; empty where it serves those of every country. */}}
+{{- define "weldserve.countryCode" -}}
+{{- if .Values.countryCode -}}
+{{- .Values.countryCode -}}
+{{- else if regexMatch "^[a-z]{2}$" .Values.country -}}
+{{- upper .Values.country -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The ServiceAccount of predictors whose WeldModel names none; empty where the namespace's default is to be used: a release
 for the whole cluster makes none, as nobody knows the namespaces. */}}
 {{- define "weldserve.predictorAccount" -}}
@@ -73,4 +82,13 @@ runAsGroup: 65532
 fsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
+{{- end -}}
+
+{{/* Texts as a list's elements in CEL. */}}
+{{- define "weldserve.quoted" -}}
+{{- $texts := list -}}
+{{- range . -}}
+{{- $texts = append $texts (printf "'%s'" .) -}}
+{{- end -}}
+{{- join ", " $texts -}}
 {{- end -}}

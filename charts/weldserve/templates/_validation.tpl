@@ -24,6 +24,21 @@ What a schema cannot say: rules over several values, and over what is in the clu
 {{- include "weldserve.validate.unclaimed" (dict "root" $ "namespace" .) -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.published.route.enabled .Values.published.tlsSecret -}}
+{{- fail "published.route.enabled=true does not go with published.tlsSecret: the Gateway ends TLS, and would meet TLS again behind it" -}}
+{{- end -}}
+{{- if and .Values.published.route.enabled (not .Values.published.enabled) -}}
+{{- fail "published.route.enabled=true needs published.enabled=true: nothing would answer behind the route" -}}
+{{- end -}}
+{{- if and .Values.remoteAccess.enabled .Values.clusterWide -}}
+{{- fail "remoteAccess.enabled=true does not go with clusterWide=true: another cluster's operator gets rights in named namespaces alone" -}}
+{{- end -}}
+{{- if not (or .Values.operator.enabled .Values.remoteAccess.enabled) -}}
+{{- fail "operator.enabled=false stands without remoteAccess.enabled=true: nobody would serve anything here" -}}
+{{- end -}}
+{{- if and .Values.remoteClusters (not .Values.operator.enabled) -}}
+{{- fail (printf "remoteClusters=%s does not go with operator.enabled=false: there is no operator that would reach them" (join "," .Values.remoteClusters)) -}}
+{{- end -}}
 {{- $monitoring := .Values.monitoring -}}
 {{- if and (or $monitoring.serviceMonitor.enabled $monitoring.prometheusRule.enabled) (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) -}}
 {{- fail "monitoring.serviceMonitor.enabled or monitoring.prometheusRule.enabled is true, but the cluster does not know monitoring.coreos.com/v1: install the Prometheus operator first, or switch them off" -}}

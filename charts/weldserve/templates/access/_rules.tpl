@@ -21,19 +21,57 @@
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
+# What tells the predictors of a stable revision whom they shadow.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch]
-# Why a revision is not ready stands in its Pods.
+# Why a revision is not ready stands in its Pods, and so do the addresses of a candidate.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- with .Values.remoteClusters }}
+# How to reach the clusters of regions, and a finalizer that waits until what is there is deleted.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: {{ toJson . }}
+  verbs: [get]
+- apiGroups: [weldserve.io]
+  resources: [weldmodels]
+  verbs: [patch]
+{{- end }}
 {{- end -}}
 
-{{/* Binds a role of this name and kind to the operator: root, component, name, kind, and namespace where it has one. */}}
+{{/* What an operator of another cluster does in a namespace here; PERMISSIONS.md says which code needs each. */}}
+{{- define "weldserve.remoteRules" -}}
+- apiGroups: [serving.kserve.io]
+  resources: [inferenceservices]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+# What everything else belongs to, and what tells the predictors of a stable revision whom they shadow.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+{{- end -}}
+
+{{/* Binds a role of this name and kind to the operator: root, component, name, kind, namespace where it has one, and account
+where it is another one's. */}}
 {{- define "weldserve.binding" -}}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {{ .kind }}Binding
@@ -45,6 +83,6 @@ roleRef:
   name: {{ .name }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "weldserve.operator" .root }}
+    name: {{ .account | default (include "weldserve.operator" .root) }}
     namespace: {{ .root.Release.Namespace }}
 {{- end -}}

@@ -41,6 +41,8 @@ containers:
     command: [python3, -m, weld_predictor]
     args:
       - --bundle=/mnt/models
+      # Where the operator mounts what tells whom to shadow.
+      - --shadow-folder=/etc/weldserve/shadow
       - --listen-address=0.0.0.0
       - --http-port=8080
       - --grpc-port=8081
