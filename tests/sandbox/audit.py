@@ -39,15 +39,18 @@ class Write(NamedTuple):
     resource: str
 
 
-def audit_events(log: Path, *, since: datetime | None = None, user: str | None = None) -> Iterator[Object]:
+def audit_events(
+    log: Path, *, since: datetime | None = None, user: str | None = None, offset: int = 0
+) -> Iterator[Object]:
     """The finished requests that reached the API server at or after `since`, of one user or of all, oldest first.
 
-    `user` is the full name, such as `system:serviceaccount:weldserve-system:weldserve-operator`. A line that is still
-    being written is passed over.
+    `user` is the full name, such as `system:serviceaccount:weldserve-system:weldserve-operator`. `offset`: bytes of the
+    log that are passed over, up to the end of a line. A line that is still being written is passed over.
     """
-    with log.open() as lines:
+    with log.open("rb") as lines:
+        lines.seek(offset)
         for line in lines:
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 return
             event = json.loads(line)
             if event["stage"] != "ResponseComplete":

@@ -51,7 +51,7 @@ class Timing:
     node_monitor_grace: int = 4  # without a heartbeat for so long, a node is unreachable
     autoscaler_period: int = 2
     autoscaler_readiness_delay: int = 1
-    autoscaler_cpu_initialization: int = 5
+    autoscaler_cpu_initialization: int = 300  # so long what a Pod took to become ready does not count as load
     autoscaler_downscale_stabilization: int = 15
 
 
@@ -65,8 +65,16 @@ class ControlPlane:
     all that it runs and listens on; `front_proxy`, the authority whose clients an aggregated API may believe.
     """
 
-    def __init__(self, folder: Path, tools: dict[str, Path], timing: Timing, admission_plugins: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tools: dict[str, Path],
+        timing: Timing,
+        admission_plugins: Sequence[str],
+        controllers: str = CONTROLLERS,
+    ) -> None:
         self.folder = folder.absolute()
+        self._controllers_that_run = controllers
         self.tools = tools
         self.timing = timing
         self._admission_plugins = admission_plugins
@@ -91,14 +99,22 @@ class ControlPlane:
         self.processes = (self._etcd, self._api_server, self._controllers, self._scheduler)
 
     @classmethod
-    async def start(cls, folder: Path, *, timing: Timing | None = None, admission_plugins: Sequence[str] = ()) -> Self:
+    async def start(
+        cls,
+        folder: Path,
+        *,
+        timing: Timing | None = None,
+        admission_plugins: Sequence[str] = (),
+        controllers: str = CONTROLLERS,
+    ) -> Self:
         """Start a control plane whose files lie in `folder`, and wait until a Pod could be made in `default`.
 
-        `admission_plugins` are switched on beside those that the API server switches on by itself.
+        `admission_plugins` are switched on beside those that the API server switches on by itself. `controllers`: those
+        that run, as kube-controller-manager's --controllers has them.
         The programs are built first where they are missing (minutes). Raises ToolError or ProcessError.
         """
         tools = await asyncio.to_thread(ensure, PROGRAMS)
-        plane = cls(folder, tools, timing or Timing(), admission_plugins)
+        plane = cls(folder, tools, timing or Timing(), admission_plugins, controllers)
         try:
             await plane._start_all()
         except BaseException:
@@ -258,7 +274,7 @@ class ControlPlane:
         autoscaler = "horizontal-pod-autoscaler"
         return {
             **self._component_flags(self._controllers_kubeconfig),
-            "controllers": CONTROLLERS,
+            "controllers": self._controllers_that_run,
             "use-service-account-credentials": True,
             "service-account-private-key-file": self._account_keys.key,
             "root-ca-file": self._authority.certificate,

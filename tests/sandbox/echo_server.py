@@ -15,7 +15,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.sandbox.echo_server")
     parser.add_argument("--listen", required=True, help="address")
     parser.add_argument("--port", type=int, default=8080)
-    return parser.parse_args()
+    return parser.parse_known_args()[0]  # a predictor's arguments may follow
 
 
 def application() -> web.Application:

@@ -72,12 +72,12 @@ class Rig:
         self.machines: dict[str, Process] = {}
         self.helm = Helm(programs["helm"], folder / "helm", plane.kubeconfig)
         self.release = Release(self.helm, RELEASE, RELEASE_NAMESPACE)
-        self.gateway = self._part(
+        self.gateway = self.part(
             "gateway", f"--caddy={programs['caddy']}", f"--listen={self.address}", f"--gateway={'/'.join(GATEWAY)}"
         )
         self.authority = Authority(folder / "site", "site-ca")
         trusted = f"--storage-variable=REQUESTS_CA_BUNDLE={self.authority.certificate}"
-        self.kserve = self._part("kserve", f"--domain={DOMAIN}", "--without=knative,keda", trusted)
+        self.kserve = self.part("kserve", f"--domain={DOMAIN}", "--without=knative,keda", trusted)
 
     @classmethod
     async def start(cls, folder: Path, *, machines: int = 3, say: Callable[[str], None] = lambda _: None) -> Self:
@@ -125,7 +125,7 @@ class Rig:
         return country_values(country, *namespaces, gateway_address=f"http://{self.address}")
 
     async def start_machine(self, machine: Machine) -> None:
-        process = self._part(
+        process = self.part(
             "node",
             f"--name={machine.name}",
             f"--zone={machine.zone}",
@@ -224,7 +224,8 @@ class Rig:
             await asyncio.sleep(WAIT_PAUSE_SECONDS)
         raise RuntimeError(f"the claim {namespace}/{CLAIM} is not bound after {300 * WAIT_PAUSE_SECONDS:g} s")
 
-    def _part(self, module: str, *flags: str, name: str = "") -> Process:
+    def part(self, module: str, *flags: str, name: str = "") -> Process:
+        """A part of the rig, not started: a module of `tests.sandbox` that takes a kubeconfig and a folder."""
         name = name or module
         command = [
             sys.executable, "-m", f"tests.sandbox.{module}",

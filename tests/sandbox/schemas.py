@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 
@@ -47,15 +48,23 @@ def configured_source() -> Source:
     return choose_source(os.environ.get(CHOICE), published_there=PUBLISHED_FOLDER.is_dir())
 
 
-async def install_schemas(api: KubeApi, source: Source | None = None) -> Source:
+async def install_schemas(
+    api: KubeApi, source: Source | None = None, *, kinds: Collection[str] | None = None
+) -> Source:
     """Install the definitions, wait until each kind can be listed, and say which ones they were.
 
-    Without a `source` it is `configured_source()`. Raises ApplyError when the API server refuses one.
+    Without a `source` it is `configured_source()`. `kinds`: of these alone, where they are named, as a whole set costs
+    an API server seconds. Raises ApplyError when the API server refuses one.
     """
     chosen = source or configured_source()
     read = _published if chosen is Source.PUBLISHED else _minimal
-    await apply_documents(api, await asyncio.to_thread(read))
+    documents = await asyncio.to_thread(read)
+    await apply_documents(api, [each for each in documents if kinds is None or _defines(each, kinds)])
     return chosen
+
+
+def _defines(document: Object, kinds: Collection[str]) -> bool:
+    return document["kind"] == "CustomResourceDefinition" and document["spec"]["names"]["kind"] in kinds
 
 
 def _published() -> list[Object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -30,12 +31,13 @@ class Readings:
     """Readings made beforehand, to be sent tick after tick, again from the first when they are used up.
 
     `features` float32 [ticks, sensors, columns]; `at_risk` bool [ticks, sensors], the truth;
-    `sensor_ids` int64 [sensors].
+    `sensor_ids` int64 [sensors]; `context` float32 [ticks, sensors] by name, what the plant measured.
     """
 
     features: NDArray[np.float32]
     at_risk: NDArray[np.bool_]
     sensor_ids: NDArray[np.int64]
+    context: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass
@@ -181,6 +183,7 @@ class SensorStream:
         request = encode(
             {
                 "features": self._readings.features[tick, share],
+                **{name: values[tick, share] for name, values in self._readings.context.items()},
                 "sensor_id": self._readings.sensor_ids[share],
                 "sampled_at": np.full(len(share), time.time_ns() // 1_000_000, dtype=np.int64),
             },

@@ -41,6 +41,7 @@ class Tool:
     version_arguments: tuple[str, ...]
     usual_minutes: float
     version_variable: str | None = None  # the Go variable that the linker sets, where the program needs to be told
+    tags: str = ""  # of the Go build: they leave out what the rig does not need
 
     def version(self) -> str:
         """The version without a leading v, read from the tool's go.mod."""
@@ -64,6 +65,8 @@ _ETCD = "go.etcd.io/etcd/server/v3"
 _CADDY = "github.com/caddyserver/caddy/v2"
 _HELM = "helm.sh/helm/v4"
 _KUBE_SCORE = "github.com/zegl/kube-score"
+_PROMETHEUS = "github.com/prometheus/prometheus"
+_PROMETHEUS_VERSION = "github.com/prometheus/common/version.Version"
 _VERSITYGW = "github.com/versity/versitygw"
 
 TOOLS = {
@@ -77,6 +80,16 @@ TOOLS = {
         Tool("caddy", "caddy", f"{_CADDY}/cmd/caddy", _CADDY, ("version",), 1.5, f"{_CADDY}.CustomVersion"),
         Tool("helm", "helm", f"{_HELM}/cmd/helm", _HELM, ("version",), 2, f"{_HELM}/internal/version.version"),
         Tool("kube-score", "kube-score", f"{_KUBE_SCORE}/cmd/kube-score", _KUBE_SCORE, ("version",), 1, "main.version"),
+        Tool(
+            "prometheus",
+            "prometheus",
+            f"{_PROMETHEUS}/cmd/prometheus",
+            _PROMETHEUS,
+            ("--version",),
+            4,
+            _PROMETHEUS_VERSION,
+            "remove_all_sd",  # without the clouds' service discovery
+        ),
         Tool("versitygw", "versitygw", f"{_VERSITYGW}/cmd/versitygw", _VERSITYGW, ("--version",), 1.5, "main.Version"),
     )
 }
@@ -217,6 +230,8 @@ def _go_build(tool: Tool, output: Path) -> None:
         "build",
         "-mod=readonly",
         "-trimpath",
+        "-tags",
+        tool.tags,
         "-ldflags",
         tool.linker_flags(),
         "-o",

@@ -21,19 +21,21 @@ DISRUPTION_BUDGETS = ("policy/v1", "poddisruptionbudgets")
 PODS = ("v1", "pods")
 
 SERVES_WITHIN_SECONDS = 120
+EXAMPLE = "north-line.yaml"
 
 
 class AppliedWeldModel:
-    """One WeldModel, by its name, in a namespace of a site."""
+    """One WeldModel, by its name, in a namespace of a site; made from one of the examples."""
 
-    def __init__(self, site: Site, namespace: str, name: str) -> None:
+    def __init__(self, site: Site, namespace: str, name: str, *, file: str = EXAMPLE) -> None:
         self.site = site
         self.namespace = namespace
         self.name = name
+        self._file = file
 
     async def apply(self, version: str, digest: str, **model: object) -> None:
         """`kubectl apply` of the example, for the bundle of this version; `model` replaces fields of `spec.model`."""
-        document = example(self.namespace, self.name)
+        document = example(self.namespace, self.name, self._file)
         document["spec"]["model"] |= {
             "version": version,
             "uri": self.site.bundle_uri(version),
@@ -94,9 +96,9 @@ class AppliedWeldModel:
                     raise
 
 
-def example(namespace: str, name: str) -> Object:
-    """The example WeldModel of `manifests/examples`, under this name."""
-    document: dict[str, Any] = copy.deepcopy(yaml.safe_load((MANIFESTS / "examples" / "north-line.yaml").read_text()))
+def example(namespace: str, name: str, file: str = EXAMPLE) -> Object:
+    """The WeldModel of a file of `manifests/examples`, under this name."""
+    document: dict[str, Any] = copy.deepcopy(yaml.safe_load((MANIFESTS / "examples" / file).read_text()))
     document["metadata"] |= {"namespace": namespace, "name": name}
     return document
 

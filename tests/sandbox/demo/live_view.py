@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 
 from rich.console import Console, Group
@@ -18,6 +19,7 @@ from tests.sandbox.sensor_stream import Tally
 REFRESH_SECONDS = 0.5
 LINE_SECONDS = 5
 STORY_LINES = 12
+QUOTED = "          | "
 
 
 class LiveView:
@@ -38,6 +40,11 @@ class LiveView:
         self._story.append(line)
         if self._live is None:
             self._console.print(line, highlight=False, soft_wrap=True)
+
+    def quote(self, command: str, lines: Iterable[str]) -> None:
+        """What a command says at this moment; on a terminal, above the panel."""
+        for line in (f"$ {command}", *lines):
+            self._console.print(f"{QUOTED}{line}", highlight=False, markup=False, soft_wrap=True)
 
     def show(self, tally: Tally) -> None:
         """From now on, show these numbers as they change."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.sandbox.demo.wrong_units import put_in_wrong_units
 from tests.sandbox.sensor_stream import Endpoint, Readings
 from tests.sandbox.weld_models import bundle_folder
 from weld_simulator.features import extract
@@ -24,21 +25,25 @@ SITE_SEED = 2026
 async def train(version: str, folder: Path) -> str:
     """Train a reference bundle into its folder under `folder`, with the product's own command; gives its digest."""
     target = bundle_folder(folder, version)
-    await _weldserve("bundle", "train-first", f"--version={version}", f"--out={target}")
-    shown = json.loads(await _weldserve("bundle", "show", str(target), "--json"))
+    await weldserve("bundle", "train-first", f"--version={version}", f"--out={target}")
+    shown = json.loads(await weldserve("bundle", "show", str(target), "--json"))
     digest: str = shown["sha256"]
     return digest
 
 
 class Bundles:
-    """Bundles that are trained one after the other in the background, the first one first."""
+    """Bundles that are made one after the other in the background, the first one first.
 
-    def __init__(self, folder: Path, versions: Sequence[str]) -> None:
+    `wrong` is as the last of `versions`, but for one feature in wrong units.
+    """
+
+    def __init__(self, folder: Path, versions: Sequence[str], wrong: str) -> None:
         self._folder = folder
         self._digests: dict[str, asyncio.Task[str]] = {}
         before: asyncio.Task[str] | None = None
         for version in versions:
             before = self._digests[version] = asyncio.create_task(self._train_after(before, version))
+        self._digests[wrong] = asyncio.create_task(self._spoil_after(versions[-1], wrong))
 
     async def put(self, version: str, bundles: Path) -> str:
         """Copy a bundle to where the claim keeps it, as soon as it is trained; gives its digest."""
@@ -50,6 +55,11 @@ class Bundles:
         if before is not None:
             await before
         return await train(version, self._folder)
+
+    async def _spoil_after(self, sound: str, wrong: str) -> str:
+        await self._digests[sound]
+        source, target = (bundle_folder(self._folder, version) for version in (sound, wrong))
+        return await asyncio.to_thread(put_in_wrong_units, source, target, wrong)
 
 
 def make_readings(ticks: int = 2) -> Readings:
@@ -79,7 +89,8 @@ def curl(endpoint: Endpoint, readings: Readings) -> str:
     )
 
 
-async def _weldserve(*arguments: str) -> str:
+async def weldserve(*arguments: str) -> str:
+    """What the product's command prints; RuntimeError with its words when it fails."""
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("weldserve"), *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

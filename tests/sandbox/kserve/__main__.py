@@ -12,12 +12,13 @@ import aiohttp
 from tests.sandbox.kserve.actions import MANAGER
 from tests.sandbox.kserve.controller import Controller
 from tests.sandbox.kserve.names import Cluster
+from tests.sandbox.kserve.observation import CANARY_ROUTES, KEDA, KNATIVE
 from tests.sandbox.kserve.webhooks import PodMutator, WebhookServer, register
 from tests.sandbox.kube_api import ApiError, KubeApi
 from tests.sandbox.signals import until_terminated
 
 READY_FILE = "ready"
-OPTIONAL_PARTS = frozenset({"keda", "knative"})
+OPTIONAL_PARTS = frozenset({KEDA, KNATIVE, CANARY_ROUTES})
 REGISTER_PAUSE_SECONDS = 0.5
 
 
@@ -53,7 +54,8 @@ def _options() -> argparse.Namespace:
         type=_parts,
         default=frozenset(),
         metavar="PART,...",
-        help="of knative,keda: parts to take as missing even where their API is; Knative mode is never imitated",
+        help="of knative,keda,canary-routes: parts to take as missing even where their API is; without the last one it "
+        "is a KServe before 0.21, which makes canaries and routes nothing to them",
     )
     parser.add_argument(
         "--storage-variable",

@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from tests.sandbox.kserve import names
 from tests.sandbox.kserve.canaries import canaries_of
+from tests.sandbox.kserve.knative import BY_CPU, BY_REQUESTS, CLASS_ANNOTATION
 from tests.sandbox.kube_api import Object
 
 NAME_PATTERN = "[a-z]([-a-z0-9]*[a-z0-9])?"
 AUTOSCALER_CLASSES = ("hpa", "keda", "external", "none")
 HPA_METRICS = ("cpu", "memory")
+REQUEST_METRICS = ("concurrency", "rps")
 CANARY_FORBIDDEN = ("maxReplicas", "scaleTarget", "scaleMetric", "autoScaling")
 
 
@@ -89,16 +91,25 @@ def _replicas(service: Object) -> None:
 
 
 def _scaling(service: Object) -> None:
-    """Only where the annotations on the object say both Standard and the class."""
+    """In Standard mode only where the annotations on the object say both the mode and the class."""
     annotations = names.annotations_of(service)
-    if annotations.get(names.DEPLOYMENT_MODE) != names.STANDARD:
-        return
     predictor = service["spec"]["predictor"]
+    if annotations.get(names.DEPLOYMENT_MODE) != names.STANDARD:
+        _knative_scaling(predictor, annotations.get(CLASS_ANNOTATION, BY_REQUESTS))
+        return
     match annotations.get(names.AUTOSCALER_CLASS):
         case "hpa":
             _hpa_scaling(predictor)
         case "keda":
             _keda_scaling(predictor)
+
+
+def _knative_scaling(predictor: Object, scaler: str) -> None:
+    """As documented: Knative's own autoscaler follows requests, another one the CPU."""
+    if scaler == BY_CPU:
+        _hpa_scaling(predictor)
+    elif predictor.get("scaleMetric", "concurrency") not in REQUEST_METRICS:
+        raise RefusedError(f"[{predictor['scaleMetric']}] is not a supported metric")
 
 
 def _hpa_scaling(predictor: Object) -> None:
@@ -120,6 +131,20 @@ def _keda_scaling(predictor: Object) -> None:
         raise RefusedError("ScaleMetric is not supported for KEDA")
 
 
+def _canary_set(service: Object) -> None:
+    """As documented in KServe's pull request 5672, the words are not KServe's."""
+    canaries = canaries_of(service)
+    if not canaries:
+        return
+    if names.mode_of(service) != names.STANDARD:
+        raise RefusedError("canary is only supported in Standard deployment mode")
+    called = [predictor.get("name", "") for predictor in _predictors(service)]
+    if "" in called[1:] or len(set(called)) < len(called):
+        raise RefusedError("each canary must have a predictor.name of its own")
+    if sum(canary["trafficPercent"] for canary in canaries) > 100:
+        raise RefusedError("the sum of the canaries' trafficPercent must not be above 100")
+
+
 def _canaries(service: Object) -> None:
     for canary in canaries_of(service):
         name = canary["predictor"].get("name", "")
@@ -132,6 +157,7 @@ CHECKS: tuple[Callable[[Object], None], ...] = (
     _name,
     _autoscaler_class,
     _model_name,
+    _canary_set,
     _canaries,
     _replicas,
     _scaling,

@@ -11,11 +11,8 @@ from tests.sandbox.kube_api import Object
 DEFAULT_MIN_REPLICAS = 1
 DEFAULT_CPU_PERCENT = 80
 
-# Of a ScaledObject, as KServe writes it.
-KEDA_BEHAVIOR: Object = {
-    "scaleDown": {"stabilizationWindowSeconds": 300},
-    "scaleUp": {"stabilizationWindowSeconds": 0},
-}
+# Of a ScaledObject, in seconds, where the InferenceService says nothing else; of its behavior nothing else counts.
+KEDA_WINDOWS = {"scaleDown": 300, "scaleUp": 0}
 
 
 def class_of(service: Object) -> str:
@@ -64,12 +61,18 @@ def scaled_object(workload: Workload, predictor: Object) -> Object:
             "minReplicaCount": min_replicas(predictor),
             "maxReplicaCount": max_replicas(predictor),
             "advanced": {
-                "horizontalPodAutoscalerConfig": {"behavior": copy.deepcopy(KEDA_BEHAVIOR)},
+                "horizontalPodAutoscalerConfig": {"behavior": _keda_behavior(predictor)},
                 "scalingModifiers": {},
             },
             "triggers": [_trigger(metric) for metric in _metrics(predictor)],
         },
     }
+
+
+def _keda_behavior(predictor: Object) -> Object:
+    said: Object = (predictor.get("autoScaling") or {}).get("behavior") or {}
+    window = "stabilizationWindowSeconds"
+    return {way: {window: (said.get(way) or {}).get(window, usual)} for way, usual in KEDA_WINDOWS.items()}
 
 
 def _metrics(predictor: Object) -> list[Object]:

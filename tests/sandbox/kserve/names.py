@@ -28,6 +28,7 @@ VISIBILITY = "networking.kserve.io/visibility"
 CLUSTER_LOCAL = "cluster-local"
 
 STANDARD = "Standard"
+KNATIVE = "Knative"
 PREDICTOR = "predictor"
 MODEL_CONTAINER = "kserve-container"
 MODEL_FOLDER = "/mnt/models"
@@ -52,22 +53,33 @@ KINDS = {
     "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
     "ScaledObject": ("keda.sh/v1alpha1", "scaledobjects"),
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes"),
+    "Revision": ("serving.knative.dev/v1", "revisions"),
 }
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What KServe is told, or sees, of its cluster; `gateway` is the namespace and the name of a Gateway."""
+    """What KServe is told, or sees, of its cluster; `gateway` is the namespace and the name of a Gateway.
+
+    `divides`: whether its HTTPRoutes divide requests by `spec.canary`, as they do from KServe 0.21 on.
+    """
 
     domain: str
     gateway: tuple[str, str] = ("kserve", "kserve-ingress-gateway")
     keda: bool = False
+    knative: bool = False
+    divides: bool = True
 
 
 def predictor_name(service: Object, predictor: Object) -> str:
     """What the Deployment, Service and autoscaler of a predictor are called; a named one is a canary."""
     infix = f"-{predictor['name']}" if predictor.get("name") else ""
     return f"{service['metadata']['name']}{infix}-predictor"
+
+
+def route_name(service: Object) -> str:
+    """What the HTTPRoute of a predictor is called, and begins its host name: whichever predictor it is."""
+    return f"{service['metadata']['name']}-predictor"
 
 
 def host(name: str, service: Object, cluster: Cluster) -> str:

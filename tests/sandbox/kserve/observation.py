@@ -20,6 +20,9 @@ CLUSTER_RUNTIMES = ("serving.kserve.io/v1alpha1", "clusterservingruntimes")
 # Kinds that every cluster has; the others are watched from when they are first needed.
 BUILT_IN = ("ConfigMap", "Deployment", "Service", "HorizontalPodAutoscaler")
 
+# What a cluster, or an older KServe, may be without.
+KEDA, KNATIVE, CANARY_ROUTES = "keda", "knative", "canary-routes"
+
 Key = tuple[str, str]
 Owned = defaultdict[str, dict[str, Object]]
 
@@ -40,7 +43,12 @@ class Observation:
 
     @property
     def cluster(self) -> Cluster:
-        return replace(self._cluster, keda="ScaledObject" in self._made)
+        return replace(
+            self._cluster,
+            keda="ScaledObject" in self._made,
+            knative="Revision" in self._made,
+            divides=CANARY_ROUTES not in self._without,
+        )
 
     async def begin(self, tasks: asyncio.TaskGroup) -> None:
         """Start watching, and wait until everything has been listed."""
@@ -53,9 +61,12 @@ class Observation:
     async def extend(self) -> None:
         """Watch what the cluster may have by extension, from when an InferenceService needs it."""
         standard = [service for service in self._services.all() if names.mode_of(service) == names.STANDARD]
-        if "keda" not in self._without and any(autoscaling.class_of(service) == "keda" for service in standard):
+        if KEDA not in self._without and any(autoscaling.class_of(service) == "keda" for service in standard):
             await self._watch("ScaledObject")
         if not all(names.is_cluster_local(service) for service in standard):
+            await self._watch("HTTPRoute")
+        if KNATIVE not in self._without and len(standard) < len(self._services.all()):
+            await self._watch("Revision")
             await self._watch("HTTPRoute")
 
     def services(self) -> dict[Key, Object]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.sandbox.kserve import autoscaling, names, routes, status, workload
+from tests.sandbox.kserve import autoscaling, knative, knative_status, names, routes, status, workload
 from tests.sandbox.kserve.canaries import canaries_of, canary_predictor, replicas_of, stable_predictor
 from tests.sandbox.kserve.names import Cluster
 from tests.sandbox.kserve.runtimes import InvalidSpecError, Runtime, choose
@@ -55,10 +55,11 @@ def plan(service: Object, observed: Observed, cluster: Cluster, now: datetime) -
     if "model" not in service["spec"]["predictor"] or len(_longest_label(service)) > DNS_LABEL_LIMIT:
         return Plan()
     draft = status.StatusDraft(service, names.mode_of(service))
-    if names.mode_of(service) != names.STANDARD:
+    if names.mode_of(service) != names.STANDARD and not cluster.knative:
         return Plan(status=draft.finish(now))
+    planned = _planned if names.mode_of(service) == names.STANDARD else _planned_for_knative
     try:
-        return _planned(service, observed, cluster, draft, now)
+        return planned(service, observed, cluster, draft, now)
     except InvalidSpecError as refusal:
         status.refuse(draft, refusal)
     except UnsupportedStorageError:
@@ -67,8 +68,7 @@ def plan(service: Object, observed: Observed, cluster: Cluster, now: datetime) -
 
 
 def _longest_label(service: Object) -> str:
-    name = names.predictor_name(service, service["spec"]["predictor"])
-    return f"{name}-{service['metadata']['namespace']}"
+    return f"{names.route_name(service)}-{service['metadata']['namespace']}"
 
 
 def _planned(service: Object, observed: Observed, cluster: Cluster, draft: status.StatusDraft, now: datetime) -> Plan:
@@ -88,6 +88,37 @@ def _planned(service: Object, observed: Observed, cluster: Cluster, draft: statu
     written += _canary_objects(service, observed)
     written += _follow(service, observed, cluster, draft)
     return Plan(tuple(written), tuple(_orphans(service, observed)), draft.finish(now))
+
+
+def _planned_for_knative(
+    service: Object, observed: Observed, cluster: Cluster, draft: status.StatusDraft, now: datetime
+) -> Plan:
+    predictor = service["spec"]["predictor"]
+    runtime = choose(predictor["model"], observed.runtimes, observed.cluster_runtimes)
+    status.name_runtime(draft, runtime)
+    if refusal := knative.refusal(predictor):
+        status.fail(draft, refusal)
+        return Plan(status=draft.finish(now), failed=True)
+    revisions = dict(observed.of_kind("Revision"))
+    last = knative.newest(revisions)
+    number = 1 if last is None else knative.generation_of(last) + 1
+    newest = knative.revision(service, predictor, workload.build(service, predictor, runtime), number)
+    if last is not None and knative.is_of_template(last, newest):
+        newest = last
+    revisions[newest["metadata"]["name"]] = newest
+    component = knative_status.followed(service, predictor, revisions, observed.of_kind("Deployment"))
+    knative_status.follow(draft, service, predictor, component, cluster)
+    written = [] if newest is last else [newest]
+    written += knative.objects(
+        service,
+        predictor,
+        component,
+        revisions,
+        cluster,
+        deployments=observed.of_kind("Deployment"),
+        routes=observed.of_kind("HTTPRoute"),
+    )
+    return Plan(tuple(written), status=draft.finish(now))
 
 
 def _follow(service: Object, observed: Observed, cluster: Cluster, draft: status.StatusDraft) -> list[Object]:

@@ -14,8 +14,7 @@ DEFAULT_TIMEOUT_SECONDS = 60
 
 def routes(service: Object, cluster: Cluster) -> list[Object]:
     """The predictor's HTTPRoute and the InferenceService's own."""
-    predictor = names.predictor_name(service, service["spec"]["predictor"])
-    return [_route(name, service, cluster) for name in (predictor, str(service["metadata"]["name"]))]
+    return [_route(name, service, cluster) for name in (names.route_name(service), str(service["metadata"]["name"]))]
 
 
 def readiness(service: Object, observed: Mapping[str, Object], *, predictor_ready: bool) -> tuple[bool, str, str]:
@@ -23,8 +22,10 @@ def readiness(service: Object, observed: Mapping[str, Object], *, predictor_read
 
     `observed` are the routes that exist, by name; they are made as soon as the predictor is ready.
     """
-    predictor = names.predictor_name(service, service["spec"]["predictor"])
-    for name, component in ((predictor, "Predictor"), (service["metadata"]["name"], "InferenceService")):
+    for name, component in (
+        (names.route_name(service), "Predictor"),
+        (service["metadata"]["name"], "InferenceService"),
+    ):
         route = observed.get(name)
         if route is None and not predictor_ready:
             return False, f"{component} Deployment NotReady", f"{component} HTTPRoute not created"
@@ -69,12 +70,12 @@ def _route(name: str, service: Object, cluster: Cluster) -> Object:
         "spec": {
             "hostnames": [names.host(name, service, cluster)],
             "parentRefs": [parent],
-            "rules": [_rule(service)],
+            "rules": [_rule(service, cluster)],
         },
     }
 
 
-def _rule(service: Object) -> Object:
+def _rule(service: Object, cluster: Cluster) -> Object:
     seconds = service["spec"]["predictor"].get("timeout", DEFAULT_TIMEOUT_SECONDS)
     headers = [
         {"name": "KServe-Isvc-Name", "value": service["metadata"]["name"]},
@@ -83,15 +84,15 @@ def _rule(service: Object) -> Object:
     return {
         "matches": [{"path": {"type": "RegularExpression", "value": "^/.*$"}}],
         "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": headers}}],
-        "backendRefs": _backends(service),
+        "backendRefs": _backends(service, cluster),
         "timeouts": {"request": f"{seconds}s"},
     }
 
 
-def _backends(service: Object) -> list[Object]:
+def _backends(service: Object, cluster: Cluster) -> list[Object]:
     stable = names.predictor_name(service, service["spec"]["predictor"])
     canaries = canaries_of(service)
-    if not canaries:
+    if not canaries or not cluster.divides:
         return [_backend(stable, service, 1)]
     shares = [(names.predictor_name(service, canary["predictor"]), canary["trafficPercent"]) for canary in canaries]
     rest = 100 - sum(share for _, share in shares)

@@ -125,14 +125,13 @@ def stop(draft: StatusDraft, service: Object, runtime: Runtime, cluster: Cluster
 
 def follow_deployment(draft: StatusDraft, service: Object, deployment: Object, cluster: Cluster) -> None:
     """What the stable predictor's Deployment says; one that was just made says nothing yet."""
-    name = names.predictor_name(service, service["spec"]["predictor"])
     component = draft.fields.setdefault("components", {}).setdefault(names.PREDICTOR, {})
     observed = deployment.get("status") or {}
     value, reason, message = deployment_readiness(observed)
     draft.mark(PREDICTOR_READY, value, reason, message)
     draft.mark(STOPPED, "False")
     if value == "True":
-        component["url"] = _url(name, service, cluster)
+        component["url"] = _url(names.route_name(service), service, cluster)
     draft.fields.pop("observedGeneration", None)
     if generation := observed.get("observedGeneration"):
         draft.fields["observedGeneration"] = generation

@@ -11,6 +11,7 @@ from tests.sandbox.node.registration import NodeDescription, Registration
 from tests.sandbox.watching import Cache
 
 STOP_GRACE_SECONDS = 5.0
+RENEWAL_SECONDS = 0.5  # from one renewal of volumes to the next; a kubelet takes up to a minute or two
 
 
 class Kubelet:
@@ -21,7 +22,14 @@ class Kubelet:
         self._changed = asyncio.Event()
         nodes = Cache(host.api, path_of("v1", "nodes"), asyncio.Event(), field_selector=f"metadata.name={node.name}")
         self._pods = Cache(host.api, path_of("v1", "pods"), self._changed, field_selector=f"spec.nodeName={node.name}")
-        self._background = (nodes.run, self._pods.run, Registration(host.api, node, nodes, heartbeat_seconds).run)
+        self._config_maps = Cache(host.api, path_of("v1", "configmaps"), asyncio.Event())
+        self._background = (
+            nodes.run,
+            self._pods.run,
+            self._config_maps.run,
+            self._renew_volumes,
+            Registration(host.api, node, nodes, heartbeat_seconds).run,
+        )
         self._runners: dict[str, tuple[PodRunner, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
@@ -53,6 +61,14 @@ class Kubelet:
         for uid, pod in present.items():
             if uid not in self._runners and (pod["metadata"]["namespace"], pod["metadata"]["name"]) not in occupied:
                 self._begin(uid, pod, tasks)
+
+    async def _renew_volumes(self) -> None:
+        """Those of ConfigMaps, where they changed."""
+        await self._config_maps.synced.wait()
+        while True:
+            for runner, _ in self._runners.values():
+                runner.renew_volumes(self._config_maps)
+            await asyncio.sleep(RENEWAL_SECONDS)
 
     def _begin(self, uid: str, pod: Object, tasks: asyncio.TaskGroup) -> None:
         runner = PodRunner(self._host, pod)

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import aiohttp
 
@@ -24,6 +26,7 @@ from tests.sandbox.node.pod_status import (
 )
 from tests.sandbox.node.status_writer import StatusWriter
 from tests.sandbox.node.volumes import VolumeError, Volumes
+from tests.sandbox.watching import Cache
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +49,12 @@ class PodRunner:
         self._abandoned = False
         self._grace_seconds = 0.0
         self._writer = StatusWriter(host.api, pod)
+        self._volumes = Volumes(host.api, pod, self._folder / "volumes")
         self._around = PodSurroundings(
             host=host,
             pod=pod,
             place=Place("", host.name, host.addresses.node, host.api.server),
-            folder=host.folder / "pods" / f"{pod['metadata']['namespace']}_{pod['metadata']['name']}",
+            folder=self._folder,
             volumes={},
             stopping=self._stopping,
             changed=self._report,
@@ -64,6 +68,17 @@ class PodRunner:
     def key(self) -> tuple[str, str]:
         """The Pod's namespace and name."""
         return self._pod["metadata"]["namespace"], self._pod["metadata"]["name"]
+
+    @property
+    def _folder(self) -> Path:
+        return self._host.folder / "pods" / "_".join(self.key)
+
+    def renew_volumes(self, config_maps: Cache) -> None:
+        """Bring the volumes of ConfigMaps up to date."""
+        try:
+            self._volumes.renew(partial(config_maps.get, self.key[0]))
+        except OSError as error:  # the Pod may be going with all its files
+            logger.info("%s: volumes are not renewed: %s", self._around.key, error)
 
     def observe(self, pod: Object) -> None:
         """Take the Pod as the API server has it now: it may have been deleted."""
@@ -95,9 +110,8 @@ class PodRunner:
 
     async def _live(self) -> None:
         """Run the containers until they are done, or until the Pod is to stop and they have ended."""
-        volumes = Volumes(self._host.api, self._pod, self._around.folder / "volumes")
         self._around.folder.mkdir(parents=True, exist_ok=True)
-        working = asyncio.create_task(self._work(volumes))
+        working = asyncio.create_task(self._work())
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if self._stopping.is_set():
@@ -106,14 +120,14 @@ class PodRunner:
             await asyncio.gather(*(one.end(self._around, self._grace_seconds) for one in runners))
         stopping.cancel()
         await working
-        volumes.remove()
+        self._volumes.remove()
         if self._around.place.address:
             self._host.addresses.release(self._around.place.address)
 
-    async def _work(self, volumes: Volumes) -> None:
+    async def _work(self) -> None:
         """What a Pod does: get its address and volumes, run its init containers in turn, then its containers."""
         self._report()
-        if not await self._prepared(volumes):
+        if not await self._prepared():
             return
         policy: str = self._pod["spec"].get("restartPolicy", "Always")
         for runner in self._init:
@@ -123,13 +137,13 @@ class PodRunner:
             for runner in self._containers:
                 tasks.create_task(runner.run(self._around, lambda code: restarts_after(policy, code)))
 
-    async def _prepared(self, volumes: Volumes) -> bool:
+    async def _prepared(self) -> bool:
         """Whether the Pod has an address and its volumes; tried until it has, or is to stop."""
         while not self._stopping.is_set():
             try:
                 if not self._around.place.address:
                     self._around.place = replace(self._around.place, address=self._host.addresses.take())
-                self._around.volumes = await volumes.make(self._around.place)
+                self._around.volumes = await self._volumes.make(self._around.place)
             except (VolumeError, AddressesExhaustedError, ApiError, aiohttp.ClientError, OSError) as error:
                 logger.info("%s waits: %s", self._around.key, error)
                 for runner in [*self._init, *self._containers]:

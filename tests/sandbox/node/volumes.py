@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.sandbox.kube_api import KubeApi, Object, path_of
@@ -12,6 +14,10 @@ from tests.sandbox.node.downward import ConfigError, Place, field_value
 from tests.sandbox.node.substitution import expand
 
 TOKEN_SECONDS = 3607  # what Kubernetes asks for; the API server lets such a token live for a year
+DATA = "..data"  # the link by which a kubelet exchanges all files of a volume at once
+
+Files = Mapping[str, tuple[bytes, int]]
+"""Content and mode of each file, by its relative path."""
 
 
 class VolumeError(Exception):
@@ -26,10 +32,31 @@ class Volumes:
         self._pod = pod
         self._folder = folder
         self._namespace: str = pod["metadata"]["namespace"]
+        self._written: dict[str, Files] = {}
 
     async def make(self, place: Place) -> dict[str, Path]:
         """Volume name -> folder (or file, for a hostPath of one); raises VolumeError, or ApiError from the API."""
         return {volume["name"]: await self._make(volume, place) for volume in self._pod["spec"].get("volumes", [])}
+
+    def renew(self, config_map: Callable[[str], Object | None]) -> None:
+        """Bring the volumes of ConfigMaps, as `config_map` finds them by name, up to date while the Pod runs.
+
+        Of those that are gone the files go too, where they were optional; else they stay, as with a kubelet.
+        """
+        for volume in self._pod["spec"].get("volumes", []):
+            if "configMap" not in volume or volume["name"] not in self._written:
+                continue
+            source = volume["configMap"]
+            found = config_map(source["name"])
+            if found is None and not source.get("optional", False):
+                continue
+            origin = f"configmap {self._namespace}/{source['name']}"
+            try:
+                entries = {} if found is None else chosen(entries_of(found), source, origin)
+            except VolumeError:  # a key went that a new Pod would wait for
+                continue
+            mode = _default_mode(volume)
+            self._exchange(volume["name"], {name: (content, mode) for name, content in entries.items()})
 
     def remove(self) -> None:
         """Remove what belongs to the Pod alone; what a claim or a hostPath names stays."""
@@ -41,11 +68,20 @@ class Volumes:
         if "persistentVolumeClaim" in volume:
             return await self._claimed(volume["persistentVolumeClaim"]["claimName"])
         folder: Path = self._folder / volume["name"]
-        write_files(folder, await self._files(volume, place))
+        files = await self._files(volume, place)
+        if "configMap" in volume:
+            self._exchange(volume["name"], files)
+        else:
+            write_files(folder, files)
         return folder
 
-    async def _files(self, volume: Object, place: Place) -> dict[str, tuple[bytes, int]]:
-        """The relative path, content and mode of each file that the volume has from the beginning."""
+    def _exchange(self, name: str, files: Files) -> None:
+        if self._written.get(name) != files:
+            exchange_files(self._folder / name, files)
+            self._written[name] = files
+
+    async def _files(self, volume: Object, place: Place) -> Files:
+        """Those that the volume has from the beginning."""
         if "emptyDir" in volume:
             return {}
         if "projected" in volume:
@@ -118,14 +154,36 @@ class Volumes:
         raise VolumeError(f'persistentvolume "{volume_name}" is neither hostPath nor local')
 
 
-def write_files(folder: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
-    """Make the folder, and in it each file, by its relative path, with its content and mode."""
+def write_files(folder: Path, files: Files) -> None:
+    """Make the folder, and in it each file."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (content, mode) in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(mode)
+
+
+def exchange_files(folder: Path, files: Files) -> None:
+    """Make `folder` have these files and no others, all of them in one instant.
+
+    As a kubelet does it: they lie in a folder of their own, to which `..data` leads, and their names lead through that.
+    """
+    fresh = folder / f"..{time.time_ns()}"
+    write_files(fresh, files)
+    before = (folder / DATA).resolve()
+    link = folder / "..data_tmp"
+    link.symlink_to(fresh.name)
+    os.replace(link, folder / DATA)
+    tops = {Path(name).parts[0] for name in files}
+    for path in folder.iterdir():
+        if not path.name.startswith("..") and path.name not in tops:
+            path.unlink()
+    for top in tops:
+        if not (folder / top).is_symlink():
+            (folder / top).symlink_to(f"{DATA}/{top}")
+    if before.name != DATA:
+        shutil.rmtree(before)
 
 
 def entries_of(found: Object) -> dict[str, bytes]:
