@@ -15,7 +15,7 @@ from tests.unit.operator.in_memory_cluster import InMemoryCluster
 from weld_operator.adapters.cluster import Cluster, ConflictError, NotServedError, RefusedError
 from weld_operator.adapters.connection import load_connection
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
-from weld_operator.kinds import EVENT, LEASE, POD_DISRUPTION_BUDGET, WELD_MODEL, Kind, Object
+from weld_operator.kinds import CONFIG_MAP, EVENT, LEASE, POD_DISRUPTION_BUDGET, WELD_MODEL, Kind, Object
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "contract"
@@ -44,8 +44,8 @@ async def real(plane: ControlPlane) -> AsyncIterator[Cluster]:
     async with KubernetesCluster(await load_connection(plane.kubeconfig, Path("/nowhere"))) as cluster:
         await cluster.apply(WELD_MODEL, _weld_model())
         yield cluster
-        for kind in (POD_DISRUPTION_BUDGET, LEASE, EVENT, WELD_MODEL):
-            for body in await cluster.list(kind, NAMESPACE, {}):
+        for kind in (POD_DISRUPTION_BUDGET, CONFIG_MAP, LEASE, EVENT, WELD_MODEL):
+            for body in await cluster.list(kind, NAMESPACE, LABELS if kind == CONFIG_MAP else {}):
                 await cluster.delete(kind, NAMESPACE, body["metadata"]["name"], body["metadata"]["uid"])
 
 
@@ -130,6 +130,20 @@ async def test_a_changed_spec_moves_the_generation_and_a_label_does_not(cluster:
     labelled = _budget(maxUnavailable=2)
     labelled["metadata"]["labels"]["more"] = "x"
     assert (await cluster.apply(POD_DISRUPTION_BUDGET, labelled))["metadata"]["generation"] == 2
+
+
+async def test_a_config_map_has_no_generation(cluster: Cluster) -> None:
+    body: Object = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "order", "namespace": NAMESPACE, "labels": dict(LABELS)},
+        "data": {"shadow.json": "{}"},
+    }
+    made = await cluster.apply(CONFIG_MAP, body)
+    changed = await cluster.apply(CONFIG_MAP, {**body, "data": {"shadow.json": "[]"}})
+    assert "generation" not in made["metadata"]
+    assert "generation" not in changed["metadata"]
+    assert changed["data"] == {"shadow.json": "[]"}
 
 
 async def test_a_field_that_is_left_out_is_removed(cluster: Cluster) -> None:

@@ -100,7 +100,8 @@ async def test_a_weld_model_serves_and_answers_as_its_estimator_does(
 
 async def test_kubectl_shows_what_a_person_wants(site: Site, model: AppliedWeldModel) -> None:
     heading, line = (await site.kubectl("get", "wm", model.name, "-n", model.namespace)).splitlines()
-    assert heading.split() == ["NAME", "ASSET", "STABLE", "PHASE", "READINGS/S", "READY", "AGE"]
+    columns = ["NAME", "ASSET", "STABLE", "CANDIDATE", "WEIGHT", "PHASE", "READINGS/S", "READY", "AGE"]
+    assert heading.split() == columns
     assert line.split()[:6] == ["first", "north-line", "1.0.0", "Serving", "100000", "2"]
     assert "1.0.0" in await site.kubectl("events", "-n", model.namespace, "--for", f"weldmodel/{model.name}")
 

@@ -17,9 +17,9 @@ USER = f"system:serviceaccount:{HOME}:{ACCOUNT}"
 _KINDS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
-async def operator_rights(folder: Path, *namespaces: str) -> list[Object]:
-    """The operator's ServiceAccount, Roles and RoleBindings for a country of these namespaces."""
+async def operator_rights(folder: Path, *namespaces: str, release: str = "weldserve", home: str = HOME) -> list[Object]:
+    """The ServiceAccount, Roles and RoleBindings of a release's operator, for a country of these namespaces."""
     program = (await asyncio.to_thread(ensure, ["helm"]))["helm"]
     helm = Helm(program, folder / "helm")
-    documents = await helm.template("weldserve", "weldserve", HOME, country_values("br", *namespaces))
+    documents = await helm.template(release, "weldserve", home, country_values("br", *namespaces))
     return [document for document in documents if document["kind"] in _KINDS]

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 NAMESPACE = "plant-a"
 PREDICTOR_ACCOUNT = "weldserve-predictor"
 WITHIN_SECONDS = 20.0
+SHORT_LEASE = ("--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry=500ms")
 
 _READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-23T12:00:00Z"}
 
@@ -42,7 +43,8 @@ class PlayedSite:
         self.plane = plane
         self.api = api
         self._folder = folder
-        self._operators: dict[str, Process] = {}
+        self.operators: dict[str, Process] = {}
+        self._urls: dict[str, str] = {}
 
     @classmethod
     @asynccontextmanager
@@ -63,7 +65,7 @@ class PlayedSite:
             try:
                 yield site
             finally:
-                await asyncio.gather(*(operator.stop() for operator in site._operators.values()))
+                await asyncio.gather(*(operator.stop() for operator in site.operators.values()))
 
     async def _prepare(self) -> None:
         names = (HOME, NAMESPACE, GATEWAY[0])
@@ -78,7 +80,9 @@ class PlayedSite:
         await self.api.patch(path, {"status": {"conditions": conditions}})
         await service_account_kubeconfig(self.api, HOME, ACCOUNT, self._folder / "operator.kubeconfig")
 
-    async def start_operator(self, name: str, *, module: str = "weld_operator") -> None:
+    async def start_operator(
+        self, name: str, *, module: str = "weld_operator", lease: Sequence[str] = SHORT_LEASE
+    ) -> None:
         """Start one more replica, and wait until it watches."""
         port = free_port()
         command = [
@@ -86,17 +90,29 @@ class PlayedSite:
             f"--kubeconfig={self._folder / 'operator.kubeconfig'}",
             *(f"--namespaces={NAMESPACE}", f"--domain={DOMAIN}", f"--identity={name}"),
             f"--predictor-service-account={PREDICTOR_ACCOUNT}",
-            *("--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry=500ms"),
+            *lease,
             *("--listen-address=127.0.0.1", f"--http-port={port}"),
         ]
         operator = Process(name, command, self._folder / f"{name}.log", folder=ROOT)
-        self._operators[name] = operator
+        self.operators[name] = operator
+        self._urls[name] = f"http://127.0.0.1:{port}"
         operator.start()
-        await operator.wait_ready(lambda: _is_ready(f"http://127.0.0.1:{port}/readyz"))
+        await operator.wait_ready(lambda: self._is_ready(name))
+
+    async def asked(self, name: str, path: str) -> tuple[int, str]:
+        """Status and text of what an operator answers at its own port."""
+        async with aiohttp.ClientSession() as session, session.get(self._urls[name] + path) as response:
+            return response.status, await response.text()
+
+    async def _is_ready(self, name: str) -> bool:
+        try:
+            return (await self.asked(name, "/readyz"))[0] == 200
+        except aiohttp.ClientError:
+            return False
 
     async def stop_operator(self, name: str) -> None:
         """End a replica as a node does."""
-        assert await self._operators[name].stop() == 0
+        assert await self.operators[name].stop() == 0
 
     async def leader(self) -> str:
         """Whom the Lease names."""
@@ -152,14 +168,6 @@ class PlayedSite:
 def place(kind: Kind, name: str) -> str:
     """The path of an object in the country's namespace."""
     return path_of(kind.api_version, kind.plural, NAMESPACE, name)
-
-
-async def _is_ready(url: str) -> bool:
-    try:
-        async with aiohttp.ClientSession() as session, session.get(url) as response:
-            return response.status == 200
-    except aiohttp.ClientError:
-        return False
 
 
 def _gateway() -> Object:

@@ -224,7 +224,9 @@ async def test_without_further_values_the_operator_s_own_defaults_hold(helm: Hel
     (container,) = _one(await _rendered(helm, COUNTRY), "Deployment")["spec"]["template"]["spec"]["containers"]
     settings = OperatorSettings.from_args(container["args"])
     defaults = OperatorSettings.from_args([])
+    assert settings.country == "BR"
     chosen = {"namespaces", "runtime", "predictor_service_account", "lease_namespace", "lease_name", "identity"}
+    chosen |= {"country"}
     for name in set(OperatorSettings.model_fields) - chosen:
         assert getattr(settings, name) == getattr(defaults, name), name
 
@@ -304,6 +306,13 @@ async def test_alerts_and_dashboard_ask_for_metrics_that_there_are(helm: Helm) -
             assert set(re.findall(r"\bweldserve_\w+", query)) <= _metric_names(), query
 
 
+async def test_where_there_is_no_operator_nobody_is_told_that_it_is_silent(helm: Helm) -> None:
+    elsewhere = {"operator": {"enabled": False}, "remoteAccess": {"enabled": True}}
+    values = {**COUNTRY, **elsewhere, "monitoring": EVERYTHING["monitoring"]}
+    (group,) = _one(await _rendered(helm, values), "PrometheusRule")["spec"]["groups"]
+    assert group["name"] == f"{RELEASE}-predictors"
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -331,6 +340,14 @@ async def test_alerts_and_dashboard_ask_for_metrics_that_there_are(helm: Helm) -
             "at '/networkPolicy/storePorts/0': maximum: got 70,000, want 65,535",
         ),
         ({"gateway": {"address": "gateway"}}, "at '/gateway/address': 'gateway' does not match pattern"),
+        ({"countryCode": "br"}, "at '/countryCode': 'br' does not match pattern"),
+        ({"residency": {"stores": ["s3://models-br"]}}, "at '/residency/stores/0': 's3://models-br' does not match"),
+        ({"residency": {"countries": ["Brazil"]}}, "at '/residency/countries/0': 'Brazil' does not match pattern"),
+        ({"published": {"route": {"enabled": True}}}, "published.route.enabled=true needs published.enabled=true"),
+        (
+            {"published": {"enabled": True, "tlsSecret": "tls", "route": {"enabled": True}}},
+            "published.route.enabled=true does not go with published.tlsSecret",
+        ),
     ],
 )
 async def test_wrong_values_are_refused_by_name(helm: Helm, wrong: Object, sentence: str) -> None:

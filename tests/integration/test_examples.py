@@ -25,11 +25,15 @@ def _documents(file: str) -> list[Object]:
 
 def test_there_is_an_example_for_each_use() -> None:
     assert FILES == [
+        "autoscaling.yaml",
         "context.yaml",
         "gs-store.yaml",
         "https-store.yaml",
         "north-line.yaml",
+        "regions.yaml",
+        "rollout.yaml",
         "s3-store.yaml",
+        "silo.yaml",
         "waveforms.yaml",
     ]
 

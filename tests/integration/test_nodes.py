@@ -315,6 +315,41 @@ print(sorted(path.name for path in account.iterdir()), (account / 'token').read_
     assert nodes.log("informed", "main").splitlines() == ["info True s3cret", "['ca.crt', 'namespace', 'token'] 2"]
 
 
+async def test_the_files_of_a_config_map_change_while_a_container_runs(nodes: Nodes) -> None:
+    code = """
+import pathlib, sys, time
+told, last = pathlib.Path(sys.argv[1]), ''
+while True:
+    order = told.read_text() if told.exists() else 'nothing'
+    if order != last:
+        print(order, flush=True)
+    last = order
+    time.sleep(0.05)
+"""
+    reader = python(code, args=["/etc/told/order"], volumeMounts=[{"name": "told", "mountPath": "/etc/told"}])
+    volumes = [{"name": "told", "configMap": {"name": "told", "optional": True}}]
+    await nodes.create(pod("heeds", reader, volumes=volumes, terminationGracePeriodSeconds=0))
+
+    async def reads(*orders: str) -> None:
+        await wait_for(
+            partial(_log_of, nodes, "heeds"), lambda log: log == list(orders), seconds=30, what=f"log of {orders}"
+        )
+
+    await nodes.reaches("heeds", "Running")
+    await reads("nothing")
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "told"}, "data": {"order": "shadow"}}
+    await apply_documents(nodes.api, [config_map], namespace=NAMESPACE)
+    await reads("nothing", "shadow")
+    await apply_documents(nodes.api, [{**config_map, "data": {"order": "other"}}], namespace=NAMESPACE)
+    await reads("nothing", "shadow", "other")
+    await nodes.api.delete(path_of("v1", "configmaps", NAMESPACE, "told"))
+    await reads("nothing", "shadow", "other", "nothing")
+
+
+async def _log_of(nodes: Nodes, name: str) -> list[str]:
+    return nodes.log(name, "main").split()
+
+
 async def test_a_container_reaches_the_api_server_as_its_service_account(nodes: Nodes) -> None:
     code = """
 import os, ssl, sys, urllib.request

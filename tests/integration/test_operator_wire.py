@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.sandbox.rig import GATEWAY
 from tests.sandbox.schemas import install_schemas
 from tests.sandbox.waiting import wait_for
 from tests.unit.operator.cluster_objects import revision_of, spec_of, weld_model
+from weld_operator.adapters.cluster import ConflictError
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
 from weld_operator.kinds import POD_DISRUPTION_BUDGET
 
@@ -353,6 +355,36 @@ async def test_an_apply_on_the_wire() -> None:
         )
         return web.json_response({"metadata": {"uid": "1"}})
 
+    async with _cluster_that(answer) as cluster:
+        body = {"metadata": {"namespace": NAMESPACE, "name": "x"}, "spec": {"maxUnavailable": 1}}
+        await cluster.apply(POD_DISRUPTION_BUDGET, body)
+        assert seen == {
+            "method": "PATCH",
+            "path": f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets/x",
+            "query": {"fieldManager": "weldserve", "force": "true"},
+            "content_type": "application/apply-patch+yaml",
+            "body": body,
+        }
+        await cluster.apply_status(POD_DISRUPTION_BUDGET, body)
+        assert seen["path"].endswith("/poddisruptionbudgets/x/status")
+        assert seen["content_type"] == "application/apply-patch+yaml"
+
+
+async def test_an_object_that_changes_while_it_is_to_be_deleted_is_not_taken_for_gone() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "DELETE":
+            return web.json_response({"reason": "Conflict", "message": "it is being changed"}, status=409)
+        return web.json_response({"metadata": {"uid": "1"}})
+
+    async with _cluster_that(answer) as cluster:
+        with pytest.raises(ConflictError):
+            await cluster.delete(POD_DISRUPTION_BUDGET, NAMESPACE, "x", "1")
+        await cluster.delete(POD_DISRUPTION_BUDGET, NAMESPACE, "x", "another one")
+
+
+@asynccontextmanager
+async def _cluster_that(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[KubernetesCluster]:
+    """A cluster whose API server answers like this."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(application)
@@ -361,17 +393,6 @@ async def test_an_apply_on_the_wire() -> None:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
         async with KubernetesCluster(Configuration(host=f"http://127.0.0.1:{port}")) as cluster:
-            body = {"metadata": {"namespace": NAMESPACE, "name": "x"}, "spec": {"maxUnavailable": 1}}
-            await cluster.apply(POD_DISRUPTION_BUDGET, body)
-            assert seen == {
-                "method": "PATCH",
-                "path": f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets/x",
-                "query": {"fieldManager": "weldserve", "force": "true"},
-                "content_type": "application/apply-patch+yaml",
-                "body": body,
-            }
-            await cluster.apply_status(POD_DISRUPTION_BUDGET, body)
-            assert seen["path"].endswith("/poddisruptionbudgets/x/status")
-            assert seen["content_type"] == "application/apply-patch+yaml"
+            yield cluster
     finally:
         await runner.cleanup()

@@ -21,7 +21,7 @@ from tests.sandbox.waiting import wait_for
 from tests.unit.operator.clocks import HandClock
 from weld_operator.adapters.connection import load_connection
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
-from weld_operator.domain.platform import NEEDED_FIELDS, GatewayName
+from weld_operator.domain.platform import NEEDED_FIELDS, SCALING_FIELD, GatewayName
 from weld_operator.kinds import HTTP_ROUTE, INFERENCE_SERVICE
 from weld_operator.metrics import Metrics
 from weld_operator.platform_observer import PlatformObserver
@@ -35,10 +35,11 @@ GATEWAYS = path_of("gateway.networking.k8s.io/v1", "gateways", GATEWAY[0])
 class Site:
     """A cluster without KServe and Gateway API, and a look at it as the operator's ServiceAccount."""
 
-    def __init__(self, plane: ControlPlane, api: KubeApi, watch: PlatformWatch) -> None:
+    def __init__(self, plane: ControlPlane, api: KubeApi, observer: PlatformObserver) -> None:
         self.plane = plane
         self.api = api
-        self.watch = watch
+        self.observer = observer
+        self.watch = PlatformWatch(observer, HandClock(), Metrics())
 
     async def until_it_says(self, *reasons: str) -> list[str]:
         """Look until exactly this is missing, as what is installed is announced a moment later; gives the sentences."""
@@ -64,8 +65,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         await apply_documents(api, [account])
         kubeconfig = await service_account_kubeconfig(api, HOME, ACCOUNT, tmp_path / "operator.kubeconfig")
         async with KubernetesCluster(await load_connection(kubeconfig, tmp_path)) as cluster:
-            observer = PlatformObserver(cluster, GatewayName(*GATEWAY), None)
-            yield Site(plane, api, PlatformWatch(observer, HandClock(), Metrics()))
+            yield Site(plane, api, PlatformObserver(cluster, GatewayName(*GATEWAY), None))
 
 
 def _of_kserve_0_15() -> Object:
@@ -101,10 +101,14 @@ async def test_each_lack_is_named_and_heals(site: Site, tmp_path: Path) -> None:
         "KServe is older than 0.16, its InferenceService has no status.servingRuntimeName: upgrade KServe"
     )
     assert "in v1beta1, but no HTTPRoutes in v1" in old_gateway_api
+    seen = await site.observer.look()
+    assert (SCALING_FIELD in seen.missing_fields, seen.keda) == (True, False)
 
     await install_schemas(site.api)
     (forbidden,) = await site.until_it_says("GatewayUnreadable")
     assert "forbidden" in forbidden
+    seen = await site.observer.look()
+    assert (SCALING_FIELD in seen.missing_fields, seen.keda) == (False, True)
 
     await apply_documents(site.api, await operator_rights(tmp_path, COUNTRY))
     await site.until_it_says("GatewayMissing")

@@ -104,39 +104,26 @@ def _applied(site: PlayedSite) -> set[Place]:
     return {(kinds[reference["resource"]], reference["name"]) for reference in references}
 
 
-def _kept_in_shape() -> set[Place]:
-    """What an operator applies at its first look: all but the objects of revisions that retire."""
-    retiring = {
-        each["name"]
-        for recorded in FLEET
-        for each in recorded.weld_model["status"]["revisions"]
-        if each["phase"] == "Retiring"
-    }
-    places = {(each["kind"], each["metadata"]["name"]) for recorded in FLEET for each in recorded.objects}
-    return {(kind, name) for kind, name in places if name not in retiring}
-
-
 async def test_a_fleet_is_taken_over_and_nothing_of_it_changes(site: PlayedSite) -> None:
     before = await _versions(site)
     assert len(before) > len(FLEET) * 3
     await site.start_operator("next")
 
+    expected = await _expected_to_change()
+    objects = {(kind, name) for kind, name in expected if kind != WELD_MODEL.name}
+
     async def applied() -> set[Place]:
         return _applied(site)
 
-    await wait_for(
-        applied, lambda seen: seen == _kept_in_shape(), seconds=LOOKED_WITHIN_SECONDS, what="an apply of every object"
-    )
+    await wait_for(applied, lambda seen: seen >= objects, seconds=LOOKED_WITHIN_SECONDS, what="what changes")
     await asyncio.sleep(QUIET_SECONDS)
     after = await _versions(site)
-    expected = await _expected_to_change()
     assert {place for place in before.keys() | after.keys() if before.get(place) != after.get(place)} == expected
 
 
-async def test_an_upgrade_costs_one_apply_of_each_object(site: PlayedSite) -> None:
-    """Of what does not change nothing else is written: no Event, no status, nothing deleted."""
+async def test_an_upgrade_writes_nothing_of_what_does_not_change(site: PlayedSite) -> None:
+    """No object is applied again, no Event is posted, no status written, nothing deleted."""
     changed = {name for _, name in await _expected_to_change()}
+    assert _applied(site), "something was changed, so that the operator has looked"
     ours = [event for event in _writes(site) if event["objectRef"]["resource"] != "leases"]
-    beside_the_lease = [event for event in ours if event["objectRef"].get("name") not in changed]
-    assert {(event["verb"], event["responseStatus"]["code"]) for event in beside_the_lease} == {("patch", 200)}
-    assert len(beside_the_lease) == len([name for _, name in _kept_in_shape() if name not in changed])
+    assert not [event for event in ours if event["objectRef"].get("name") not in changed]

@@ -12,7 +12,8 @@ from tests.sandbox.kube_api import Object
 from tests.sandbox.waiting import wait_for
 from tests.unit.operator.cluster_objects import revision_of, spec_of
 from weld_api.names import MODEL_LABEL, predictor_name
-from weld_operator.kinds import HTTP_ROUTE, INFERENCE_SERVICE, POD_DISRUPTION_BUDGET, WELD_MODEL, Kind
+from weld_api.shadow import shadow_name
+from weld_operator.kinds import CONFIG_MAP, HTTP_ROUTE, INFERENCE_SERVICE, POD_DISRUPTION_BUDGET, WELD_MODEL, Kind
 
 MODEL = "north-line"
 ADMISSION_PLUGIN = "OwnerReferencesPermissionEnforcement"
@@ -27,6 +28,7 @@ async def after_a_life(folder: Path) -> AsyncIterator[PlayedSite]:
         await _a_model_is_served(site)
         await _what_others_do_is_put_right(site)
         await _the_next_version_is_served(site)
+        await _another_one_is_tried(site)
         await _another_replica_takes_over(site)
         yield site
 
@@ -79,6 +81,23 @@ async def _the_next_version_is_served(site: PlayedSite) -> None:
     await site.until_gone(POD_DISRUPTION_BUDGET, revision_of("a"))
 
 
+async def _another_one_is_tried(site: PlayedSite) -> None:
+    """Somebody deletes what tells the stable revision whom it shadows; then the trial is given up."""
+    await _ask(site, "c", rollout={"shadow": {"for": "1h"}, "analysis": {"interval": "1s"}})
+    await site.serve(revision_of("c"))
+    await site.until(
+        WELD_MODEL,
+        MODEL,
+        lambda body: bool(body["status"].get("rollout", {}).get("lookedAt")),
+        what="judged by its gates",
+    )
+    order = shadow_name(revision_of("b"))
+    await _delete(site, CONFIG_MAP, order)
+    await _ask(site, "b")
+    await site.until_gone(CONFIG_MAP, order)
+    await site.until_gone(INFERENCE_SERVICE, revision_of("c"))
+
+
 async def _another_replica_takes_over(site: PlayedSite) -> None:
     await site.start_operator("two", module=WITNESS)
     await site.stop_operator("one")
@@ -90,13 +109,15 @@ async def _another_replica_takes_over(site: PlayedSite) -> None:
     await wait_for(site.leader, lambda seen: seen == "", seconds=5, what="a Lease that is given back")
 
 
-async def _ask(site: PlayedSite, letter: str) -> None:
+async def _ask(site: PlayedSite, letter: str, rollout: Object | None = None) -> None:
     body: Object = {
         "apiVersion": WELD_MODEL.api_version,
         "kind": WELD_MODEL.name,
         "metadata": {"name": MODEL},
         "spec": spec_of(letter, retireAfter="1s"),
     }
+    if rollout is not None:
+        body["spec"]["rollout"] = rollout
     await site.api.apply(place(WELD_MODEL, MODEL), body, manager="a-user")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 FINALIZERS = "weldmodels/finalizers"
 
-_OWNED = ("inferenceservices", "httproutes", "poddisruptionbudgets")
+_OWNED = ("inferenceservices", "httproutes", "poddisruptionbudgets", "configmaps")
 
 _OF_OWNED = {
-    "get": "whose the name is, before it is taken, and what has lost its label",
+    "get": "whose the name is, before it is taken, whether what was deleted is gone, and what has lost its label",
     "list": "what there is of a WeldModel, and what changes",
     "watch": "to act when somebody changes or deletes one",
     "create": "to make what a WeldModel asks for: server-side apply of what is not there",
@@ -23,10 +23,11 @@ _OF_OTHERS = {
         "no request: where the admission plugin OwnerReferencesPermissionEnforcement is on, the API server asks for it "
         "before it lets an object name its WeldModel as an owner that blocks"
     ),
-    ("poddisruptionbudgets", "get"): "whose the name is, before it is taken",
+    ("poddisruptionbudgets", "get"): "whose the name is, before it is taken, and whether what was deleted is gone",
     ("deployments", "list"): "how many replicas of a revision are ready",
     ("deployments", "watch"): "to act when a revision gets ready, or ceases to be",
-    ("pods", "list"): "why a revision is not ready",
+    ("configmaps", "get"): "whose the name is, before it is taken, and whether what was deleted is gone",
+    ("pods", "list"): "why a revision is not ready, and where a candidate is reached or its metrics are",
     ("events", "create"): "to tell users what happened to a WeldModel",
     ("leases", "create"): "the first replica of all makes the Lease; a create cannot be narrowed to a name",
     ("leases", "get"): "who leads",

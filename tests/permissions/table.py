@@ -109,6 +109,12 @@ fails when a permission is missing, is used by other code, or is used by none.
 Beside them it reads what every authenticated client may read: the API server's discovery and schemas. With
 `clusterWide` the permissions in the country's namespaces are those of a ClusterRole. Nothing is granted by wildcard,
 and no Secret can be read.
+
+What `remoteClusters` and `remoteAccess` add is in no run here, and is granted only where they are set. With the first
+the operator may `get` the Secrets that it names, in the country's namespaces, and `patch` WeldModels there, for the
+finalizer of those who have something in another cluster. The second makes an account for another cluster's operator. It
+may do in the country's namespaces what the table says of `configmaps`, `pods`, `deployments`, `httproutes`,
+`poddisruptionbudgets` and `inferenceservices`; it may read no WeldModel, Secret or Lease, and nothing elsewhere.
 """
 
 

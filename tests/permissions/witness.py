@@ -14,17 +14,19 @@ from weld_operator.__main__ import main
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
 
 AGENT = "weldserve-operator"
-PASSING_ON = ("weld_operator.adapters.kubernetes_cluster", "weld_operator.adapters.fenced_cluster")
+PASSING_ON = tuple(
+    f"weld_operator.adapters.{module}" for module in ("kubernetes_cluster", "cached_cluster", "fenced_cluster")
+)
 """Modules that make requests for others."""
 
 
 class WitnessedCluster(KubernetesCluster):
     """Names the caller in each request."""
 
-    async def _call(self, *arguments: Any, **options: Any) -> Any:
+    async def _request(self, *arguments: Any, **options: Any) -> Any:
         # The client reads it before anything else can run.
         self._client.user_agent = f"{AGENT} {_caller(sys._getframe())}"
-        return await super()._call(*arguments, **options)
+        return await super()._request(*arguments, **options)
 
 
 def _caller(frame: FrameType | None) -> str:

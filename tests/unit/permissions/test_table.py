@@ -95,6 +95,6 @@ def test_the_page_reads_back() -> None:
 
 
 def test_a_permission_that_nobody_can_explain_is_refused() -> None:
-    assert purpose("pods", "list") == "why a revision is not ready"
+    assert purpose("deployments", "list") == "how many replicas of a revision are ready"
     with pytest.raises(KeyError):
         page({LIST_PODS._replace(resource="secrets"): {CODE}})
