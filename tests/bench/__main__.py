@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import statistics
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,16 @@ from tests.bench.offered import offered_rates
 from tests.bench.overload import overload
 from tests.bench.pipeline import run_pipelines
 from tests.bench.plots import plot_offered, plot_stages
-from tests.bench.readings import feature_bundle, feature_requests, waveform_bundle, waveform_requests
+from tests.bench.readings import (
+    feature_bundle,
+    feature_requests,
+    other_feature_bundle,
+    waveform_bundle,
+    waveform_requests,
+)
 from tests.bench.report import machine, print_results, versions, write_results
 from tests.bench.servers import Server, peers, weldserve
+from tests.bench.shadow import run_shadow
 from tests.bench.stages import mean_milliseconds, scrape
 from tests.bench.workloads import W1, W2, W3, W4, ClosedLoops, Workload, all_stopped_but
 from tests.integration.predictor_process import PackedBundle
@@ -72,6 +81,7 @@ class Bench:
             await self._hostile(features, ours[0])
             self.results["rss_mib"] = round(ours[0].process.resident_mib(), 1)
         await self._intake(features)
+        await self._shadow(features)
         await self._waveforms(waveforms)
 
     def _bundles(self) -> tuple[PackedBundle, PackedBundle]:
@@ -125,7 +135,7 @@ class Bench:
         effort = self._effort
         self._console.print(f"{effort.hostile_requests:,} requests that nobody should send, during W2")
         requests = feature_requests(bundle, W2.templates, W2.size)
-        found = await run_hostile(self._load, server, requests, W2, effort.hostile, effort.hostile_requests)
+        found = await run_hostile(self._load, server, requests, W2, effort)
         self.results["hostile"] = found.as_json()
 
     async def _intake(self, bundle: PackedBundle) -> None:
@@ -135,14 +145,22 @@ class Bench:
             weldserve(self._empty("with-intake"), bundle) as with_memory,
             weldserve(self._empty("without-intake"), bundle, "tests.bench.without_memory") as without,
         ):
-            servers = [replace(with_memory[0], name="with intake"), replace(without[0], name="without intake")]
-            records = await self._loops.run(W2, servers, requests)
-        rates = [record.median("readings_per_s") for record in records]
+            pair = [replace(with_memory[0], name="with intake"), replace(without[0], name="without intake")]
+            effort = self._effort
+            rates = await self._loops.rates_in_turn(W2, pair, requests, effort.intake_pairs, effort.intake)
         self.results["intake"] = {
-            "readings_per_s_with": rates[0],
-            "readings_per_s_without": rates[1],
-            "share": round(rates[0] / rates[1], 4),
+            "readings_per_s_with": rates["with intake"],
+            "readings_per_s_without": rates["without intake"],
+            "share": round(statistics.median(map(truediv, *rates.values())), 4),
         }
+
+    async def _shadow(self, bundle: PackedBundle) -> None:
+        self._console.print("W2 with and without a candidate that is shadowed")
+        requests = feature_requests(bundle, W2.templates, W2.size)
+        bundles = bundle, other_feature_bundle(self._empty("other-bundle"))
+        rounds = self._effort.rounds
+        found = await run_shadow(self._empty("shadow"), self._loops, W2, bundles, requests, rounds)
+        self.results["shadow"] = found.as_json()
 
     async def _waveforms(self, bundle: PackedBundle) -> None:
         self._console.print(f"{W4.name}: {W4.text}")

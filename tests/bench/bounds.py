@@ -48,6 +48,8 @@ def bounds_of(results: Mapping[str, Any]) -> list[Bound]:
         found.append(Bound("throughput among them / without them", hostile["share"], 0.95))
     if "intake" in results:
         found.append(Bound("W2 with intake / without", results["intake"]["share"], 0.9))
+    if "shadow" in results:
+        found.append(Bound("W2 while shadowing / without", results["shadow"]["share"], 0.95))
     return found
 
 
@@ -97,4 +99,4 @@ def _overload(found: Mapping[str, Any]) -> Iterator[Bound]:
     yield Bound("overload, p99 of refusals, ms", found["refusals"]["p99_ms"], 150, True)
     yield Bound("overload, share of what is served that comes within its 100 ms", found["share_in_time"], 0.99)
     yield Bound("overload, peak of RSS, MiB", found["rss_peak_mib"], 400, True)
-    yield Bound("overload, rate a second after it / usual rate, median of five", found["share_after"], 0.9)
+    yield Bound("overload, rate a second after it / usual rate, median of nine", found["share_after"], 0.9)

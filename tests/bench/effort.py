@@ -16,8 +16,13 @@ class Effort:
     """Of the whole pipeline at its own rate."""
     pipeline_fourfold: float
     overload: float
+    intake: float
+    """With and without the memory of sensors, each."""
+    intake_pairs: int
     hostile: float
     """With and without requests that nobody should send, each."""
+    hostile_pairs: int
+    """In turn, as the machine's own speed changes within seconds."""
     hostile_requests: int
     offered: float
     """At each offered rate."""
@@ -30,7 +35,10 @@ FULL = Effort(
     pipeline=600,
     pipeline_fourfold=60,
     overload=60,
+    intake=1,
+    intake_pairs=30,
     hostile=15,
+    hostile_pairs=9,
     hostile_requests=2_000,
     offered=5,
 )
@@ -41,7 +49,10 @@ QUICK = Effort(
     pipeline=20,
     pipeline_fourfold=8,
     overload=6,
-    hostile=4,
+    intake=0.5,
+    intake_pairs=9,
+    hostile=2,
+    hostile_pairs=9,
     hostile_requests=300,
     offered=1,
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.bench.effort import Effort
 from tests.bench.load import LoadGenerator
 from tests.bench.readings import Requests
 from tests.bench.servers import Server
@@ -19,8 +20,6 @@ from tests.bench.wire import INFER_PATH, http_request
 from tests.bench.workloads import Workload
 from tests.integration.predictor_fuzz import requests as broken_requests
 
-PAIRS = 5
-"""Measurements with and without, in turn."""
 PATIENCE_SECONDS = 20
 SLOW_SECONDS = 1.0
 """Between two bytes of a request that comes slowly."""
@@ -64,16 +63,19 @@ class HostileResult:
 
 
 async def run_hostile(
-    load: LoadGenerator, server: Server, requests: Requests, workload: Workload, seconds: float, count: int
+    load: LoadGenerator, server: Server, requests: Requests, workload: Workload, effort: Effort
 ) -> HostileResult:
-    """`count` such requests in all, spread over measurements of `seconds`."""
+    """Pairs of measurements with and without them, in turn."""
     plan = load.write("among", server.wire.plan(server.port, requests))
     result = HostileResult()
     hostile = _hostile_requests(seed=1)
-    for number in range(PAIRS):
+    pairs, all_of_them = effort.hostile_pairs, effort.hostile_requests
+    for number in range(pairs):
+        count = all_of_them * (number + 1) // pairs - all_of_them * number // pairs
         # In turn, so that a machine that grows slower or faster is no argument.
         for is_among in (False, True) if number % 2 else (True, False):
-            rate = await _measure(load, server, plan, workload, seconds, result, hostile, count if is_among else 0)
+            sent = count if is_among else 0
+            rate = await _measure(load, server, plan, workload, effort.hostile, result, hostile, sent)
             (result.among if is_among else result.without).append(rate)
     plan.unlink()
     return result
@@ -89,15 +91,14 @@ async def _measure(
     hostile: Iterator[tuple[str, bytes]],
     count: int,
 ) -> float:
-    each = -(-count // PAIRS)
     running = asyncio.create_task(
         load.run(plan, server.port, seconds, warmup=0.5, connections=workload.clients, sensors=workload.sensors)
     )
     await asyncio.sleep(0.5)
     sending = []
-    for _ in range(each):
+    for _ in range(count):
         sending.append(asyncio.create_task(_send(server.port, *next(hostile), result.answers)))
-        await asyncio.sleep(seconds / each)
+        await asyncio.sleep(seconds / count)
     outcome = await running
     await asyncio.gather(*sending)
     result.others_errors += outcome.errors

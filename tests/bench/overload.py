@@ -21,9 +21,9 @@ FACTOR = 3
 DEADLINE_MS = 100
 CONNECTIONS = 1000
 RECOVERY_SECONDS = 1.0
-USUAL_SECONDS = 5.0
-RECOVERIES = 5
-SHORTER_SECONDS = 10.0
+USUAL_SECONDS = 3.0
+RECOVERIES = 9
+SHORTER_SECONDS = 5.0
 """Of the overloads after the first, which only the recovery is measured from."""
 SAMPLE_SECONDS = 0.25
 
@@ -92,11 +92,14 @@ async def overload(
 
     async def rate(warmup: float = RECOVERY_SECONDS) -> float:
         clients = {"connections": workload.clients, "sensors": workload.sensors}
-        return (await load.run(usual, server.port, USUAL_SECONDS, warmup=warmup, **clients)).requests_per_s
+        return (
+            await load.run(usual, server.port, min(USUAL_SECONDS, seconds), warmup=warmup, **clients)
+        ).requests_per_s
 
     found: list[tuple[Outcome, float, Recovery]] = []
     async with _peak_of(server) as peak:
-        for lasting in (seconds, *[min(seconds, SHORTER_SECONDS)] * (RECOVERIES - 1)):
+        others = RECOVERIES - 1 if seconds > SHORTER_SECONDS else 1
+        for lasting in (seconds, *[min(seconds, SHORTER_SECONDS)] * others):
             before = await rate()
             outcome = await load.run(
                 urgent,

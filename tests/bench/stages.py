@@ -18,7 +18,8 @@ async def scrape(port: int) -> Totals:
         for sample in family.samples:
             kind = sample.name.rpartition("_")[2]
             if family.name in ("weldserve_stage_seconds", "weldserve_request_seconds") and kind in ("sum", "count"):
-                found.setdefault(sample.labels.get("stage", "request"), {})[kind] = sample.value
+                sums = found.setdefault(sample.labels.get("stage", "request"), {"sum": 0.0, "count": 0.0})
+                sums[kind] += sample.value
     return {stage: (each["sum"], each["count"]) for stage, each in found.items()}
 
 

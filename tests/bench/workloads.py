@@ -87,8 +87,7 @@ class ClosedLoops:
         """Every server in every round. Raises ValueError if one answers wrongly before it is measured."""
         plans: dict[str, Path] = {}
         for server in servers:
-            plan = server.wire.plan(server.port, requests)
-            plans[server.name] = self._load.write(f"{workload.name}-{server.name}".replace(" ", "-"), plan)
+            plans[server.name] = self.write(workload, server, requests)
         records = [Record(workload.name, server.name) for server in servers]
         for _ in range(self._effort.rounds):
             for server, record in zip(servers, records, strict=True):
@@ -98,6 +97,26 @@ class ClosedLoops:
         for plan_file in plans.values():
             plan_file.unlink()
         return records
+
+    async def rates_in_turn(
+        self, workload: Workload, servers: Sequence[Server], requests: Requests, rounds: int, seconds: float
+    ) -> dict[str, list[float]]:
+        """Readings/s by server, in many short rounds in changing order: for small differences on an uneven machine."""
+        plans = {server.name: self.write(workload, server, requests) for server in servers}
+        rates: dict[str, list[float]] = {server.name: [] for server in servers}
+        for number in range(rounds):
+            for server in servers if number % 2 else reversed(servers):
+                with all_stopped_but(server, servers):
+                    outcome = await self.once(workload, server, plans[server.name], seconds)
+                rates[server.name].append(outcome.readings_per_s)
+        for plan_file in plans.values():
+            plan_file.unlink()
+        return rates
+
+    def write(self, workload: Workload, server: Server, requests: Requests) -> Path:
+        """The plan of one server, in a file. Raises ValueError if it answers wrongly."""
+        plan = server.wire.plan(server.port, requests)
+        return self._load.write(f"{workload.name}-{server.name}".replace(" ", "-"), plan)
 
     async def once(self, workload: Workload, server: Server, plan: Path, seconds: float | None = None) -> Outcome:
         """One round of one server."""

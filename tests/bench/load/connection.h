@@ -31,6 +31,7 @@ typedef struct Connection {
     int must_close;
     /* HTTP/1.1 */
     size_t head_length, body_length;
+    int is_chunked;
     /* gRPC */
     Buffer message;
     int64_t stream, window, stream_window, first_window, frame, consumed;

@@ -1,0 +1,187 @@
+"""`python -m tests.bench.planning`: whether a plan's simulation does what the real predictor does, at three loads.
+
+The predictor is measured as `weldserve bundle measure` does. Then sensors measure, by the load generator, at shares of
+what it can do; rounds of the loads take turns, and the medians of the rounds count. Writes build/planning.json and
+prints a table; the exit code is 1 if they are more than 15 % apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import statistics
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.load import LoadGenerator
+from tests.bench.readings import Requests, feature_bundle, feature_requests
+from tests.bench.report import machine
+from tests.bench.servers import Server, weldserve
+from tests.bench.stages import scrape
+from tests.integration.predictor_process import PackedBundle
+from tests.simulation.pipeline import simulate
+from weld_api.card import Throughput
+from weld_bundle.verification import verify
+from weld_operator.domain.capacity.latency import Latency
+from weld_operator.domain.capacity.passes import Load, latency_of
+from weld_operator.domain.capacity.service import Replica, ServiceTime
+from weld_predictor.measuring import Measurement, throughput
+
+FOLDER = Path("build/bench/planning")
+RESULTS = Path("build/planning.json")
+SHARES = (0.15, 0.3, 0.45)
+"""Of what a replica can do. A tick's busiest moment brings 2 times its average."""
+READINGS = 100
+"""In each request."""
+TICK, JITTER, DELAY, DEADLINE = 0.1, 0.02, 0.08, 0.1
+MOST_READINGS, MAX_DELAY, QUEUE = 16_384, 0.002, 40_000
+TOLERANCE = 0.15
+SIMULATED_TICKS = 400
+
+
+@dataclass
+class Comparison:
+    """One load: what the predictor did, and what was simulated and reckoned; seconds and shares."""
+
+    share: float
+    requests_per_tick: int
+    real: dict[str, float]
+    simulated: Latency
+    reckoned: Latency
+
+    def deviations(self) -> dict[str, float]:
+        """Of the simulation from the real predictor, relative."""
+        return {name: getattr(self.simulated, name) / value - 1 for name, value in self.real.items()}
+
+    @property
+    def holds(self) -> bool:
+        return all(abs(each) <= TOLERANCE for each in self.deviations().values())
+
+
+def _empty(name: str) -> Path:
+    folder = FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+async def _measured(bundle: PackedBundle, repeats: int) -> Throughput:
+    card = verify(bundle.folder, bundle.digest).card
+    async with weldserve(_empty("measured"), bundle, max_delay="0s") as (server, _):
+        measurement = Measurement(f"http://127.0.0.1:{server.port}", server.process.pid, "bench", card)
+        return await asyncio.to_thread(
+            throughput, measurement, bundle.folder, repeats, READINGS, MOST_READINGS, datetime.now(UTC)
+        )
+
+
+async def _real(load: LoadGenerator, server: Server, plan: Path, gateways: int, seconds: float) -> dict[str, float]:
+    """One round of one load; seconds and shares. The mean is by the predictor's own metrics."""
+    spent_before, count_before = (await scrape(server.port))["request"]
+    outcome = await load.run(
+        plan,
+        server.port,
+        seconds,
+        warmup=1,
+        connections=gateways,
+        sensors=gateways * READINGS,
+        tick_ms=TICK * 1000,
+        gateways=gateways,
+        delay_ms=DELAY * 1000,
+        jitter_ms=JITTER * 1000,
+        late_ms=DEADLINE * 1000,
+    )
+    spent, count = (await scrape(server.port))["request"]
+    return {
+        "mean": (spent - spent_before) / (count - count_before),
+        "p50": outcome.latency.p50 / 1000,
+        "p99": outcome.latency.p99 / 1000,
+        "on_time": (outcome.right - outcome.late) / outcome.sent,
+    }
+
+
+async def compare(rounds: int, seconds: float, repeats: int) -> tuple[Throughput, list[Comparison]]:
+    """Measure, then run and simulate each load."""
+    bundle = feature_bundle(_empty("bundle"))
+    requests: Requests = feature_requests(bundle, 100, READINGS)
+    found = await _measured(bundle, repeats)
+    replica = Replica(ServiceTime.of(found), READINGS, MOST_READINGS, MAX_DELAY, QUEUE, found.quick_readings)
+    gateways = [max(round(share * replica.most_requests_per_second * TICK), 1) for share in SHARES]
+    load = LoadGenerator(FOLDER)
+    outcomes: list[list[dict[str, float]]] = [[] for _ in SHARES]
+    async with weldserve(_empty("served"), bundle) as (server, _):
+        plan = load.write("planning", server.wire.plan(server.port, requests))
+        for _ in range(rounds):
+            for place, count in enumerate(gateways):
+                outcomes[place].append(await _real(load, server, plan, count, seconds))
+        plan.unlink()
+    return found, [
+        _comparison(share, count, replica, each) for share, count, each in zip(SHARES, gateways, outcomes, strict=True)
+    ]
+
+
+def _comparison(share: float, gateways: int, replica: Replica, rounds: list[dict[str, float]]) -> Comparison:
+    load = Load(gateways, TICK, JITTER, DEADLINE)
+    real = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+    simulated = simulate(replica, load, 1, SIMULATED_TICKS).latency
+    return Comparison(share, gateways, real, simulated, latency_of(replica, load, 1))
+
+
+def _print(console: Console, comparisons: list[Comparison]) -> None:
+    table = Table("load", "readings/s", "", "real", "simulated", "reckoned", "simulated / real", "")
+    for each in comparisons:
+        for name, real in each.real.items():
+            scale = 1 if name == "on_time" else 1000
+            deviation = each.deviations()[name]
+            table.add_row(
+                f"{each.share:.0%}",
+                f"{each.requests_per_tick * READINGS / TICK:,.0f}",
+                "on time" if name == "on_time" else f"{name}, ms",
+                *(
+                    f"{value * scale:.3f}"
+                    for value in (real, getattr(each.simulated, name), getattr(each.reckoned, name))
+                ),
+                f"{deviation:+.1%}",
+                "holds" if abs(deviation) <= TOLERANCE else "DOES NOT HOLD",
+            )
+    console.print(table)
+
+
+def _as_json(found: Throughput, comparisons: list[Comparison]) -> dict[str, Any]:
+    return {
+        "machine": machine(),
+        "throughput": found.model_dump(mode="json"),
+        "tolerance": TOLERANCE,
+        "loads": [{**asdict(each), "deviations": each.deviations(), "holds": each.holds} for each in comparisons],
+    }
+
+
+def main() -> int:
+    """Run it, write it, say it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.planning", description="Plan against predictor.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6, help="of each load in each round")
+    parser.add_argument("--repeats", type=int, default=60, help="bursts of each size to measure with")
+    arguments = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    found, comparisons = asyncio.run(compare(arguments.rounds, arguments.seconds, arguments.repeats))
+    RESULTS.write_text(json.dumps(_as_json(found, comparisons), indent=1) + "\n")
+    console = Console(width=130)
+    console.print(
+        f"a pass {found.seconds_per_pass * 1e6:.0f} us, a request {found.seconds_per_request * 1e6:.1f} us, a reading "
+        f"{found.seconds_per_reading * 1e6:.2f} us: {found.readings_per_second:,.0f} readings/s"
+    )
+    _print(console, comparisons)
+    console.print(f"written: {RESULTS}")
+    return 0 if all(each.holds for each in comparisons) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
