@@ -3,17 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-COMPILED := $(wildcard predictor/weld_predictor/scoring/*.[ch])
-RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy helm versitygw kube-score
+COMPILED := $(wildcard predictor/weld_predictor/scoring/*.[ch] predictor/weld_predictor/intake/*.[ch])
+RIG_TOOLS := etcd kube-apiserver kube-controller-manager kube-scheduler kubectl caddy helm versitygw kube-score prometheus
 # What depends on KServe's resource definitions.
 OF_KSERVE := $(wildcard tests/contract/test_kserve_*.py) tests/contract/test_operator_cluster.py tests/e2e/test_any_cluster.py
 # Two processes: much of the time a test waits for a server.
-IN_TWO := -n 2 --dist loadscope --no-loadscope-reorder
+IN_TWO := -n 2 --dist loadscope --no-loadscope-reorder --durations 25 --durations-min 5
 
-.PHONY: help setup tools demo test test-minimal test-rest test-fast test-images images audit evaluate fuzz features bench check crd upgrade-report permissions lock clean
+.PHONY: help setup tools demo test test-minimal test-rest test-long test-fast test-images images audit evaluate fuzz features bench bench-plan simulate-rollouts rollout-interruptions fleet check crd upgrade-report permissions lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): .ci/constraints.txt pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weldserve needs Python 3.11 or later; set PYTHON=/path/to/python3.11")'
@@ -39,6 +39,9 @@ test-minimal: tools ## Run the tests against KServe's definitions again, with th
 
 test-rest: tools ## Count what the operator writes in five minutes at rest
 	@WELDSERVE_REST_SECONDS=300 $(BIN)/pytest tests/e2e/test_healing.py -k "at_rest" --timeout 900 $(PYTEST_FLAGS)
+
+test-long: tools ## Run the end-to-end tests that take minutes each: the real autoscaler under load
+	@$(BIN)/pytest tests/e2e/long --timeout 900 $(PYTEST_FLAGS)
 
 test-fast: setup ## Run the tests that need no cluster
 	@$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
@@ -66,6 +69,18 @@ features: setup ## Compare the features of serving and of training for 1,000,000
 
 bench: setup ## Measure the predictor beside other model servers (half an hour; the first time it installs them); BENCH_FLAGS="--quick --no-peers"
 	@$(BIN)/python -m tests.bench $(BENCH_FLAGS)
+
+bench-plan: setup ## Compare a plan's simulation with the real predictor at three loads (two minutes, on a quiet machine)
+	@$(BIN)/python -m tests.bench.planning
+
+simulate-rollouts: setup ## Simulate 2,000 rollouts of bundles whose truth is known, through the real gates; SIMULATE_FLAGS=--seed=2
+	@$(BIN)/python -m tests.simulation.rollouts $(SIMULATE_FLAGS)
+
+rollout-interruptions: tools ## Kill the operator before and after every write of a rollout (10 to 30 minutes); PLANTS=6 operators at once
+	@$(BIN)/python -m tests.campaigns.rollout_interruptions --plants=$(or $(PLANTS),6)
+
+fleet: tools ## Let a fleet grow to 2,000 WeldModels in three regions, and measure its operator (an hour); FLEET_FLAGS="--sizes 10 100"
+	@$(BIN)/python -m tests.fleet $(FLEET_FLAGS)
 
 check: setup ## Lint, formatting, types, import contracts
 	@$(BIN)/ruff check .

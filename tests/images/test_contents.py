@@ -24,6 +24,7 @@ MODULES = {
     "predictor": (
         "weld_predictor.server",
         "weld_simulator.first_bundle",
+        "weld_simulator.silo.bundle",
         "weld_cli.main",
         "opentelemetry.sdk",
     ),

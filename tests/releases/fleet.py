@@ -35,6 +35,7 @@ EVERYTHING: Object = {
     "workload": {"readingsPerTick": 5000, "tick": "200ms", "jitter": "30ms", "deadline": "150ms"},
     "serving": {
         "mode": "Standard",
+        "traffic": "Gateway",
         "batching": {"maxReadings": 2048, "maxDelay": "3ms", "queueReadings": 20000},
         "intake": {
             "sampling": "EveryNth",
@@ -50,10 +51,42 @@ EVERYTHING: Object = {
         "retireAfter": "2h",
     },
 }
-# What excludes something of EVERYTHING.
+# What excludes something of EVERYTHING, and what would keep the next bundle from answering at once.
 INSTEAD: Object = {
     **LEAST,
-    "serving": {"intake": {"sampling": "OnChange", "onChange": {"features": [{"name": "echo", "deadBand": 0.5}]}}},
+    "rollout": {
+        "shadow": {"for": "2h", "minReadings": 5000, "share": 80},
+        "steps": [{"weight": 10, "hold": "30m", "gates": [{"name": "pace", "throughput": {"minOfStable": 0.9}}]}],
+        "gates": [
+            {"name": "errors", "errorRate": {"max": 0.002, "minSamples": 2000}},
+            {"name": "agreement", "disagreement": {"max": 0.02}},
+        ],
+        "deadline": {"per": "6h", "then": "Hold"},
+        "approval": "Manual",
+        "analysis": {"interval": "1m", "errorProbability": 0.02},
+    },
+    "serving": {
+        "intake": {"sampling": "OnChange", "onChange": {"features": [{"name": "echo", "deadBand": 0.5}]}},
+        "scaling": {"target": {"readingsPerSecond": 90_000}},
+    },
+}
+# What takes other clusters than the one that a recording plays.
+IN_REGIONS: Object = {
+    **LEAST,
+    "regions": [
+        {
+            "name": "south",
+            "country": "BR",
+            "cluster": {"local": {"nodeSelector": {"topology.kubernetes.io/region": "br-south"}}},
+            "share": 60,
+            "scaling": {"minReplicas": 3, "maxReplicas": 6},
+            "failoverTo": ["north"],
+        },
+        {"name": "north", "cluster": {"kubeconfigSecret": "north-cluster"}, "share": 40, "failoverTo": ["south"]},
+    ],
+    "serving": {"scaling": {"target": {"readingsPerSecond": 20000}}},
+    "failover": {"after": "20s", "back": "10m", "capacity": "OnLoss"},
+    "rollout": {"waves": [{"regions": ["south"], "bake": "2h"}, {"regions": ["north"]}]},
 }
 
 

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from tests.releases.fleet import NAMESPACE, Sample
 from tests.unit.operator.clocks import HandClock
 from tests.unit.operator.in_memory_cluster import InMemoryCluster
+from tests.unit.operator.played_metrics import PlayedMetrics
 from weld_api import names
 from weld_api.spec import WeldModelSpec
 from weld_operator.desired.target import Target
 from weld_operator.kinds import DEPLOYMENT, EVENT, INFERENCE_SERVICE, OWNED_KINDS, WELD_MODEL, Key, Kind, Object
+from weld_operator.measuring import Measuring
 from weld_operator.metrics import Metrics
 from weld_operator.reconciler import Reconciler
 
@@ -29,7 +31,9 @@ class Play:
         self.key = Key(NAMESPACE, name)
         self.cluster = InMemoryCluster()
         self._clock = HandClock()
-        self._reconciler = Reconciler(self.cluster, self._clock, target, Metrics(), lambda: ())
+        self._reconciler = Reconciler(
+            self.cluster, self._clock, target, Metrics(), _measuring(self._clock), lambda _: ()
+        )
 
     def ask(self, spec: Object) -> None:
         """What a user applies, with the defaults that the API server writes into it."""
@@ -97,6 +101,10 @@ class Play:
         return [
             {key: value for key, value in _without_the_server_s(body).items() if key != "status"} for body in bodies
         ]
+
+
+def _measuring(clock: HandClock) -> Measuring:
+    return Measuring(PlayedMetrics(), clock, lambda _: None)
 
 
 async def played(sample: Sample) -> Play:
