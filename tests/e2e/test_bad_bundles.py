@@ -21,7 +21,7 @@ from weld_simulator.features import FEATURES
 
 Trained = dict[str, tuple[Path, str]]
 
-NAMED_WITHIN_SECONDS = 30
+NAMED_WITHIN_SECONDS = 120
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,14 @@ from tests.sandbox.audit import audit_writes
 from tests.sandbox.kube_api import Object, path_of
 from tests.sandbox.rig import RELEASE, RELEASE_NAMESPACE, Rig, is_true
 from tests.sandbox.waiting import wait_for
-from tests.sandbox.weld_models import DISRUPTION_BUDGETS, HTTP_ROUTES, INFERENCE_SERVICES, AppliedWeldModel
+from tests.sandbox.weld_models import DISRUPTION_BUDGETS, HTTP_ROUTES, INFERENCE_SERVICES, PODS, AppliedWeldModel
 
 Trained = dict[str, tuple[Path, str]]
 
 HEALS_WITHIN_SECONDS = 10
+GONE_WITHIN_SECONDS = 60
+UNCHANGED_SECONDS = 15
+SETTLES_WITHIN_SECONDS = 180
 REST_SECONDS = float(os.environ.get("WELDSERVE_REST_SECONDS", "20"))
 OPERATOR_USER = f"system:serviceaccount:{RELEASE_NAMESPACE}:{RELEASE}-operator"
 
@@ -91,9 +94,8 @@ async def test_an_operator_that_is_killed_at_any_moment_leaves_nothing_half_done
             await _kill_the_leader(rig)
         body = await model.until_stable(version, alone=True)
         assert [revision["version"] for revision in body["status"]["revisions"]] == [version]
-        assert len(await model.owned(INFERENCE_SERVICES)) == 1
-        assert len(await model.owned(HTTP_ROUTES)) == 1
-        assert len(await model.owned(DISRUPTION_BUDGETS)) == 1
+        for resource in (INFERENCE_SERVICES, HTTP_ROUTES, DISRUPTION_BUDGETS):
+            await _until_single(model, resource)
 
 
 async def test_what_was_deleted_while_the_api_server_restarted_comes_back(rig: Rig, model: AppliedWeldModel) -> None:
@@ -109,7 +111,7 @@ async def test_what_was_deleted_while_the_api_server_restarted_comes_back(rig: R
 
 async def test_at_rest_the_operator_writes_nothing_but_its_lease(rig: Rig, model: AppliedWeldModel) -> None:
     await model.until_stable("1.0.0", alone=True)
-    await asyncio.sleep(15)  # what the tests before set in motion comes to rest
+    await _until_at_rest(model)
     since = datetime.now(UTC)
     await asyncio.sleep(REST_SECONDS)
     writes = audit_writes(rig.plane.audit_log, since=since, user=OPERATOR_USER)
@@ -139,6 +141,35 @@ async def _deleted_is_made_again(model: AppliedWeldModel, resource: tuple[str, s
     )
     assert after["spec"] == before["spec"]
     assert is_true(await model.body(), "Serving")
+
+
+async def _until_single(model: AppliedWeldModel, resource: tuple[str, str]) -> None:
+    """What a retired revision leaves is deleted in the background, and takes its time to go."""
+    await wait_for(
+        lambda: model.owned(resource),
+        lambda found: len(found) == 1,
+        seconds=GONE_WITHIN_SECONDS,
+        what=f"end of the others of {resource[1]}",
+    )
+
+
+async def _until_at_rest(model: AppliedWeldModel) -> None:
+    """Wait until what the tests before set in motion has come to rest: nothing of it changes for a while."""
+
+    async def resource_versions() -> list[str]:
+        found = [await model.body()]
+        for resource in (INFERENCE_SERVICES, HTTP_ROUTES, DISRUPTION_BUDGETS, PODS):
+            found += await model.owned(resource)
+        return [each["metadata"]["resourceVersion"] for each in found]
+
+    last: list[str] = []
+    for _ in range(SETTLES_WITHIN_SECONDS // UNCHANGED_SECONDS):
+        seen = await resource_versions()
+        if seen == last:
+            return
+        last = seen
+        await asyncio.sleep(UNCHANGED_SECONDS)
+    raise AssertionError(f"not at rest after {SETTLES_WITHIN_SECONDS} s")
 
 
 async def _kill_the_leader(rig: Rig) -> None:

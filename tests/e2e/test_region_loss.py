@@ -152,6 +152,7 @@ async def _applied(rig: Rig, model: AppliedWeldModel, digest: str) -> AsyncItera
     await rig.kubectl("apply", "-f", "-", document=document)
     try:
         await _until(model, _is_whole, BACK_WITHIN_SECONDS, "service of both regions")
+        await model.until_routed()
         yield
     finally:
         await model.delete()

@@ -68,7 +68,19 @@ class AppliedWeldModel:
             complete = status["replicas"]["ready"] >= status["replicas"]["desired"] > 0
             return complete and (not alone or len(status["revisions"]) == 1)
 
-        return await wait_for(self.body, serves, seconds=SERVES_WITHIN_SECONDS, what=f"version {version} serving")
+        body = await wait_for(self.body, serves, seconds=SERVES_WITHIN_SECONDS, what=f"version {version} serving")
+        await self.until_routed()
+        return body
+
+    async def until_routed(self) -> None:
+        """Wait until the Gateway's controller has taken up our HTTPRoute; before that it answers 404."""
+
+        def is_taken_up(routes: list[Object]) -> bool:
+            return bool(routes) and all(route.get("status", {}).get("parents") for route in routes)
+
+        await wait_for(
+            lambda: self.owned(HTTP_ROUTES), is_taken_up, seconds=SERVES_WITHIN_SECONDS, what="HTTPRoute taken up"
+        )
 
     async def owned(self, resource: tuple[str, str]) -> list[Object]:
         """Objects of a kind that carry the WeldModel's label."""
