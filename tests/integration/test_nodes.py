@@ -447,3 +447,24 @@ async def test_a_node_that_is_stopped_ends_its_processes_in_order(nodes: Nodes) 
         what="Pod ends again",
     )
     assert found["status"]["phase"] == "Running"
+
+
+async def test_a_pod_that_comes_back_with_another_address_has_that_one_alone(nodes: Nodes) -> None:
+    chosen = {"nodeSelector": {"kubernetes.io/hostname": "node-2"}}
+    for name in ("before", "behind"):
+        await nodes.create(pod(name, echo_container(), **chosen))
+        await wait_for(partial(nodes.pod, name), ready, seconds=30, what=f"ready Pod {name}")
+    address = (await nodes.pod("behind"))["status"]["podIP"]
+    await nodes.api.delete(f"{PODS}/before")
+    await nodes.is_gone("before")
+    await nodes.processes["node-2"].kill()
+    nodes.processes["node-2"].start()
+    found = await wait_for(
+        lambda: nodes.pod("behind"),
+        lambda one: ready(one) and one["status"]["podIP"] != address,
+        seconds=60,
+        what="Pod behind with another address",
+    )
+    assert found["status"]["podIPs"] == [{"ip": found["status"]["podIP"]}]
+    await nodes.api.delete(f"{PODS}/behind")
+    await nodes.is_gone("behind")

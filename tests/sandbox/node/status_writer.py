@@ -50,7 +50,7 @@ class StatusWriter:
 
     async def _write(self, status: Object) -> bool:
         """Try to write once, with a pause after a failure; False when the Pod is gone or replaced by another."""
-        patch = {"metadata": {"uid": self._uid}, "status": status}
+        patch = {"metadata": {"uid": self._uid}, "status": status | _whole_addresses(status)}
         try:
             await self._api.patch(self._path, patch, content_type=STRATEGIC)
         except ApiError as error:
@@ -72,3 +72,12 @@ class StatusWriter:
         except (ApiError, aiohttp.ClientError, TimeoutError):
             return False
         return found is None or found["metadata"]["uid"] != self._uid
+
+
+def _whole_addresses(status: Object) -> Object:
+    """The lists of addresses, in place of those before: a Pod may come back with another one after its node was lost.
+
+    A strategic merge would keep the old address beside the new one, and two of one family are refused.
+    """
+    lists = ("hostIPs", "podIPs")
+    return {name: [{"$patch": "replace"}, *status[name]] for name in lists if name in status}
