@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -21,7 +22,7 @@ AN_HOUR = 3600.0
 SCRAPED_WITHIN_SECONDS = 60
 
 
-class Site:
+class Site(ABC):
     """One revision's Pods. What they show is seen by the source at each `look`."""
 
     def __init__(
@@ -53,13 +54,13 @@ class Site:
         self.pods.remove(pod)
         self.cluster.remove(POD, NAMESPACE, pod.place.pod)
 
+    @abstractmethod
     async def look(self) -> None:
         """Wait until the source has seen what the Pods show now."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def begin(self) -> datetime:
         """Have the source see what the Pods show now; a time from which on that counts as what was before."""
-        raise NotImplementedError
 
     async def ask(self, question: Metric, since: datetime, now: datetime | None = None) -> Reading:
         """The answer, at once."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.contract.stand_ins import bundles_claim, file_is_there, nodes, part
 from tests.sandbox.apply import apply_documents, install_manifests
 from tests.sandbox.control_plane import ControlPlane
+from tests.sandbox.gateway.objects import gateway_objects
 from tests.sandbox.knative_schemas import knative_definitions
 from tests.sandbox.kube_api import KubeApi, Object
 from tests.sandbox.process import Process, free_port
@@ -64,7 +65,7 @@ async def traffic_cluster(folder: Path) -> AsyncIterator[TrafficCluster]:
     async with await ControlPlane.start(folder / "control-plane") as plane, plane.api() as api:
         await install_schemas(api)
         await install_manifests(api, ROOT / "manifests" / "crd")
-        await apply_documents(api, [*knative_definitions(), *_gateway(int(address.rpartition(":")[2]))])
+        await apply_documents(api, [*knative_definitions(), *gateway_objects(GATEWAY, int(address.rpartition(":")[2]))])
         flags = (f"--caddy={caddy}", f"--listen={address}", f"--gateway={'/'.join(GATEWAY)}")
         others = [part(plane, folder, "gateway", *flags), *nodes(plane, folder, NODES)]
         cluster = TrafficCluster(plane, api, folder, f"http://{address}", _kserve(plane, folder))
@@ -86,31 +87,6 @@ async def traffic_cluster(folder: Path) -> AsyncIterator[TrafficCluster]:
 def _kserve(plane: ControlPlane, folder: Path, *without: str) -> Process:
     flags = (f"--domain={DOMAIN}", f"--gateway={'/'.join(GATEWAY)}", f"--without={','.join(('keda', *without))}")
     return part(plane, folder, "kserve", *flags)
-
-
-def _gateway(port: int) -> list[Object]:
-    namespace, name = GATEWAY
-    listener = {
-        "name": "http",
-        "port": port,
-        "protocol": "HTTP",
-        "allowedRoutes": {"namespaces": {"from": "All"}},
-    }
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "GatewayClass",
-            "metadata": {"name": "sandbox"},
-            "spec": {"controllerName": "weldserve.io/sandbox-gateway"},
-        },
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "Gateway",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": {"gatewayClassName": "sandbox", "listeners": [listener]},
-        },
-    ]
 
 
 def _runtime(namespace: str) -> Object:

@@ -1,9 +1,7 @@
 """What a platform team does, from the first install to the last delete: in the rig, or in a cluster that is given."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -145,7 +143,7 @@ async def test_a_wrong_digest_is_named_and_the_old_version_answers_on(
     model: AppliedWeldModel, trained: Trained, readings: Readings
 ) -> None:
     await model.apply("1.1.0", "0" * 64)
-    async with _streaming(model, readings) as tally:
+    async with SensorStream(model.endpoint, readings, gateways=GATEWAYS).streaming() as tally:
         condition = await wait_for(
             lambda: model.condition("Progressing"),
             lambda found: found.get("reason") == "BundleRefused",
@@ -154,7 +152,7 @@ async def test_a_wrong_digest_is_named_and_the_old_version_answers_on(
         )
         assert "000000" in condition["message"]
         await _until_answered(tally, "1.0.0")
-    _assert_complete(tally)
+    tally.assert_complete()
     assert set(tally.by_version) == {"1.0.0"}
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0", alone=True)
@@ -163,12 +161,12 @@ async def test_a_wrong_digest_is_named_and_the_old_version_answers_on(
 async def test_the_switch_to_the_next_version_loses_no_reading(
     model: AppliedWeldModel, trained: Trained, readings: Readings
 ) -> None:
-    async with _streaming(model, readings) as tally:
+    async with SensorStream(model.endpoint, readings, gateways=GATEWAYS).streaming() as tally:
         await _until_answered(tally, "1.0.0")
         await model.apply("1.1.0", trained["1.1.0"][1])
         await model.until_stable("1.1.0", alone=True)
         await _until_answered(tally, "1.1.0")
-    _assert_complete(tally)
+    tally.assert_complete()
     assert set(tally.by_version) == {"1.0.0", "1.1.0"}
 
 
@@ -196,24 +194,6 @@ async def test_nothing_is_left_of_a_deleted_weld_model(argentina: Country, model
     await model.delete()
     await _until_nothing_is_left(model)
     await argentina.release.uninstall()
-
-
-@asynccontextmanager
-async def _streaming(model: AppliedWeldModel, readings: Readings) -> AsyncIterator[Tally]:
-    endpoint = model.site.endpoint(model.namespace, model.name)
-    stream = SensorStream(endpoint, readings, gateways=GATEWAYS)
-    task = asyncio.create_task(stream.run())
-    try:
-        yield stream.tally
-    finally:
-        stream.end()
-        await task
-
-
-def _assert_complete(tally: Tally) -> None:
-    assert not tally.wrong
-    assert not tally.unanswered
-    assert tally.answered == tally.sent > 0
 
 
 async def _until_answered(tally: Tally, version: str) -> None:

@@ -1,8 +1,5 @@
 """No reading stays without an answer: not while versions are switched, and not when a machine is lost."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.sandbox.rig import MACHINES, Rig
@@ -19,12 +16,12 @@ async def test_the_switch_to_the_next_version_loses_no_reading(rig: Rig, trained
     model = AppliedWeldModel(rig, "plant-a", "switched")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
-    async with _streaming(rig, model, readings) as tally:
+    async with SensorStream(model.endpoint, readings, gateways=GATEWAYS).streaming() as tally:
         await _until_answered(tally, "1.0.0")
         await model.apply("1.1.0", trained["1.1.0"][1])
         await model.until_stable("1.1.0", alone=True)
         await _until_answered(tally, "1.1.0")
-    _assert_complete(tally)
+    tally.assert_complete()
     assert set(tally.by_version) == {"1.0.0", "1.1.0"}
     assert not tally.retried_refusals, "the gateway always had somebody to ask"
     await model.delete()
@@ -34,7 +31,7 @@ async def test_the_loss_of_a_machine_loses_no_reading(rig: Rig, trained: Trained
     model = AppliedWeldModel(rig, "plant-a", "bereft")
     await model.apply("1.0.0", trained["1.0.0"][1])
     await model.until_stable("1.0.0")
-    async with _streaming(rig, model, readings) as tally:
+    async with SensorStream(model.endpoint, readings, gateways=GATEWAYS).streaming() as tally:
         await _until_answered(tally, "1.0.0")
         lost = sorted(await model.machines())[0]
         await rig.machines[lost].kill()
@@ -45,26 +42,9 @@ async def test_the_loss_of_a_machine_loses_no_reading(rig: Rig, trained: Trained
             what="replica on another machine",
         )
         await _until_answered(tally, "1.0.0", more=1000)
-    _assert_complete(tally)
+    tally.assert_complete()
     await rig.start_machine(next(machine for machine in MACHINES if machine.name == lost))
     await model.delete()
-
-
-@asynccontextmanager
-async def _streaming(rig: Rig, model: AppliedWeldModel, readings: Readings) -> AsyncIterator[Tally]:
-    stream = SensorStream(rig.endpoint(model.namespace, model.name), readings, gateways=GATEWAYS)
-    task = asyncio.create_task(stream.run())
-    try:
-        yield stream.tally
-    finally:
-        stream.end()
-        await task
-
-
-def _assert_complete(tally: Tally) -> None:
-    assert not tally.wrong
-    assert not tally.unanswered
-    assert tally.answered == tally.sent > 0
 
 
 async def _until_answered(tally: Tally, version: str, more: int = 1) -> None:

@@ -102,7 +102,7 @@ async def test_a_lost_region_is_answered_for_by_another_and_comes_back_once(
     model = AppliedWeldModel(rig, NAMESPACE, NAME)
     async with _northern_machine(rig), _applied(rig, model, trained[VERSION][1]):
         stream = RememberingStream(rig, model, readings)
-        async with _streaming(stream), _observed(rig) as course:
+        async with stream.streaming(), _observed(rig) as course:
             await _until_answered(stream, 20_000)
             assert await stream.contradictions() == 0
 
@@ -117,7 +117,7 @@ async def test_a_lost_region_is_answered_for_by_another_and_comes_back_once(
             assert _sends_to(back, SOUTH)[SOUTH] == 100
             await _until_answered(stream, 10_000)
             assert await stream.contradictions() == 0
-        _assert_complete(stream)
+        stream.tally.assert_complete()
         assert course.destinations == [{NORTH: 100, SOUTH: 0}, {SOUTH: 100, NORTH: 0}, {NORTH: 100, SOUTH: 0}]
         assert Counter(course.stages)["FailedOver"] == 1, f"it went to and fro: {course.stages}"
         assert await _told(rig) == {"RegionFailedOver": 1, "RegionReturned": 1}
@@ -159,16 +159,6 @@ async def _applied(rig: Rig, model: AppliedWeldModel, digest: str) -> AsyncItera
         await wait_for(
             lambda: model.owned(("v1", "pods")), lambda pods: not pods, seconds=60, what="end of the WeldModel's Pods"
         )
-
-
-@asynccontextmanager
-async def _streaming(stream: RememberingStream) -> AsyncIterator[None]:
-    task = asyncio.create_task(stream.run())
-    try:
-        yield
-    finally:
-        stream.end()
-        await task
 
 
 @asynccontextmanager
@@ -234,13 +224,6 @@ async def _until_answered(stream: RememberingStream, more: int) -> None:
         return stream.tally.answered - before
 
     await wait_for(answered, lambda count: count >= more, seconds=60, what=f"{more} answers")
-
-
-def _assert_complete(stream: RememberingStream) -> None:
-    tally = stream.tally
-    assert not tally.wrong
-    assert not tally.unanswered
-    assert tally.answered == tally.sent > 0
 
 
 async def _told(rig: Rig) -> dict[str, int]:

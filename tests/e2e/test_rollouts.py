@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,7 +52,10 @@ async def test_a_better_bundle_goes_shadow_canary_promoted(rig: Rig, trained: Tr
     model = TriedWeldModel(rig, "plant-a", "bettered")
     await model.ask(STABLE, trained[STABLE][1], TRIAL)
     await model.until_stable(STABLE)
-    async with _streaming(rig, model, readings) as tally, model.observed(tally) as course:
+    async with (
+        SensorStream(model.endpoint, readings, gateways=GATEWAYS).streaming() as tally,
+        model.observed(tally) as course,
+    ):
         await _until_answered(tally, STABLE)
         await model.ask(BETTER, trained[BETTER][1], TRIAL)
         await _until_phase(course, "Canary")
@@ -63,7 +64,7 @@ async def test_a_better_bundle_goes_shadow_canary_promoted(rig: Rig, trained: Tr
         after = await _starts(model)
         await _until_answered(tally, BETTER, more=1000)
         body = await model.until_stable(BETTER, alone=True)
-    _assert_complete(tally)
+    tally.assert_complete()
     assert course.places == ["Shadow 0", "Canary 1", "Canary 2", "Promoting 2", "Idle 2"]
     assert set(course.answered_in("Shadow 0")) == {STABLE}
     requests = len(readings.sensor_ids) // GATEWAYS
@@ -85,7 +86,10 @@ async def test_a_bad_bundle_is_rolled_back_and_the_reason_has_its_numbers(
     model = TriedWeldModel(rig, "plant-a", "worsened")
     await model.ask(STABLE, trained[STABLE][1], trial)
     await model.until_stable(STABLE)
-    async with _streaming(rig, model, readings) as tally, model.observed(tally) as course:
+    async with (
+        SensorStream(model.endpoint, readings, gateways=GATEWAYS).streaming() as tally,
+        model.observed(tally) as course,
+    ):
         await _until_answered(tally, STABLE)
         await model.ask(ANXIOUS, anxious, trial)
         await _until_phase(course, "RolledBack")
@@ -93,7 +97,7 @@ async def test_a_bad_bundle_is_rolled_back_and_the_reason_has_its_numbers(
         last_bad = tally.by_version[ANXIOUS]
         await _until_answered(tally, STABLE, more=5000)
         assert tally.by_version[ANXIOUS] == last_bad, "nothing goes to a bundle that was rolled back"
-    _assert_complete(tally)
+    tally.assert_complete()
     assert last_bad > 0
     assert course.places == ["Shadow 0", "Canary 1", "Canary 2", "RollingBack 2", "RolledBack 2"]
     (rejected,) = body["status"]["rejected"]
@@ -148,23 +152,6 @@ async def test_a_candidate_without_traffic_waits_for_its_deadline(rig: Rig, trai
 def _is_over(body: Object, phase: str, reason: str) -> bool:
     rollout = body["status"].get("rollout", {})
     return (rollout.get("phase"), rollout.get("reason")) == (phase, reason)
-
-
-@asynccontextmanager
-async def _streaming(rig: Rig, model: TriedWeldModel, readings: Readings) -> AsyncIterator[Tally]:
-    stream = SensorStream(rig.endpoint(model.namespace, model.name), readings, gateways=GATEWAYS)
-    task = asyncio.create_task(stream.run())
-    try:
-        yield stream.tally
-    finally:
-        stream.end()
-        await task
-
-
-def _assert_complete(tally: Tally) -> None:
-    assert not tally.wrong
-    assert not tally.unanswered
-    assert tally.answered == tally.sent > 0
 
 
 def _assert_share(answered: dict[str, int], weight: int, readings_each: int) -> None:

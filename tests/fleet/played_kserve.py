@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from tests.sandbox.background import in_background
 from tests.sandbox.kube_api import ApiError, KubeApi, Object, path_of
 from weld_api.names import predictor_name
 from weld_operator.kinds import DEPLOYMENT, HTTP_ROUTE, INFERENCE_SERVICE, Kind
@@ -43,16 +44,8 @@ class PlayedFleet:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         parts = [self._follow(INFERENCE_SERVICE), self._follow(HTTP_ROUTE), *(self._work() for _ in range(WORKERS))]
-        tasks = [asyncio.create_task(part) for part in parts]
-        try:
+        async with in_background(*parts):
             yield
-            for task in tasks:
-                if task.done():
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
 
     async def _follow(self, kind: Kind) -> None:
         path = path_of(kind.api_version, kind.plural, self._namespace)

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.integration.played_predictors import Behaviours, PlayedPod, PlayedPredictors
+from tests.sandbox.background import in_background
 from tests.sandbox.kube_api import ApiError, KubeApi, Object, path_of
 from tests.sandbox.node.addresses import AddressPool, Block
 from tests.sandbox.watching import Cache
@@ -49,16 +50,10 @@ class PlayedKServe:
         block = Block.claim(BLOCK_WISH)
         self._addresses = AddressPool(block.text)
         await self._predictors.start()
-        tasks = [asyncio.create_task(part) for part in (self._services.run(), self._config_maps.run(), self._play())]
         try:
-            yield
-            for task in tasks:
-                if task.done():
-                    task.result()
+            async with in_background(self._services.run(), self._config_maps.run(), self._play()):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
             await self._predictors.stop()
             block.release()
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import aiohttp
@@ -24,7 +23,7 @@ from tests.sandbox.credentials import (
     write_token_file,
 )
 from tests.sandbox.kube_api import ApiError, KubeApi, path_of
-from tests.sandbox.process import Process, free_port
+from tests.sandbox.process import Process, StoppedAtItsEnd, free_port
 from tests.sandbox.tools import ensure
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
@@ -55,7 +54,7 @@ class Timing:
     autoscaler_downscale_stabilization: int = 15
 
 
-class ControlPlane:
+class ControlPlane(StoppedAtItsEnd):
     """A running control plane; make one with `await ControlPlane.start(folder)`, and use it as a context or stop it.
 
     Ports, certificates and data stay the same when a part is restarted.
@@ -121,14 +120,6 @@ class ControlPlane:
             await plane.stop()
             raise
         return plane
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def api(self) -> KubeApi:
         """A session as administrator; the caller closes it."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 import boto3
 
 from tests.sandbox.kube_api import Object
-from tests.sandbox.process import Process, free_port
+from tests.sandbox.process import Process, StoppedAtItsEnd, free_port
 from tests.sandbox.tools import ensure
 
 REGION = "us-east-1"
@@ -20,7 +19,7 @@ ACCESS_KEY = "plant"
 BUCKET = "models"
 
 
-class ObjectStore:
+class ObjectStore(StoppedAtItsEnd):
     """A running store with one bucket; make one with `await ObjectStore.start(folder)`, and use it as a context.
 
     Attributes: `address`, host and port; `secret_key`, which belongs to `ACCESS_KEY`, the only user.
@@ -51,14 +50,6 @@ class ObjectStore:
             await store.stop()
             raise
         return store
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def stop(self) -> None:
         await self._process.stop()

@@ -11,8 +11,11 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 READY_PAUSE_SECONDS = 0.1
 KILL_LIMIT_SECONDS = 10
@@ -25,6 +28,22 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 class ProcessError(Exception):
     """A child process did not become ready, or ended by itself; the text ends with its log's last lines."""
+
+
+class StoppedAtItsEnd(ABC):
+    """What runs already, and is stopped at the end of an `async with` block."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """End every process that belongs to it."""
 
 
 class Process:

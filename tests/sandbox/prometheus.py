@@ -7,12 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import aiohttp
 
-from tests.sandbox.process import Process, free_port
+from tests.sandbox.process import Process, StoppedAtItsEnd, free_port
 from tests.sandbox.tools import ensure
 
 
@@ -24,7 +23,7 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Prometheus:
+class Prometheus(StoppedAtItsEnd):
     """A running Prometheus; make one with `await Prometheus.start(folder, targets)`, and use it as a context."""
 
     def __init__(self, folder: Path, program: Path, targets: Sequence[Target], scrape_every: str) -> None:
@@ -54,14 +53,6 @@ class Prometheus:
             await prometheus.stop()
             raise
         return prometheus
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def stop(self) -> None:
         await self._process.stop()

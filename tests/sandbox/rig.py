@@ -13,15 +13,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.sandbox.apply import apply_documents
 from tests.sandbox.control_plane import ControlPlane
 from tests.sandbox.credentials import Authority
+from tests.sandbox.gateway.objects import gateway_objects
 from tests.sandbox.helm import Helm, Release
 from tests.sandbox.kube_api import KubeApi, Object, path_of
-from tests.sandbox.process import Process, free_port
+from tests.sandbox.process import Process, StoppedAtItsEnd, free_port
 from tests.sandbox.schemas import Source, install_schemas
 from tests.sandbox.sensor_stream import Endpoint
 from tests.sandbox.tools import ensure
@@ -55,7 +55,7 @@ MACHINES = (
 )
 
 
-class Rig:
+class Rig(StoppedAtItsEnd):
     """A running rig; make one with `await Rig.start(folder)`, and use it as a context or stop it.
 
     Attributes: `plane`, the control plane; `bundles`, the folder behind `pvc://bundles/`; `machines`, the processes by
@@ -95,14 +95,6 @@ class Rig:
             await rig.stop()
             raise
         return rig
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def stop(self) -> None:
         """End every process by its own pid; none is left when it returns."""
@@ -185,7 +177,7 @@ class Rig:
         async with self.api() as api:
             say("resource definitions: KServe, Gateway API")
             self.schemas = await install_schemas(api)
-            await apply_documents(api, _gateway(int(self.address.rpartition(":")[2])))
+            await apply_documents(api, gateway_objects(GATEWAY, int(self.address.rpartition(":")[2])))
             say("KServe's stand-in, the gateway, the machines")
             self.kserve.start()
             self.gateway.start()
@@ -258,31 +250,6 @@ def is_true(body: Object, condition: str) -> bool:
     """Whether the object's status has this condition with status True."""
     conditions = body.get("status", {}).get("conditions", [])
     return any(entry["type"] == condition and entry["status"] == "True" for entry in conditions)
-
-
-def _gateway(port: int) -> list[Object]:
-    namespace, name = GATEWAY
-    listener = {
-        "name": "http",
-        "port": port,
-        "protocol": "HTTP",
-        "allowedRoutes": {"namespaces": {"from": "All"}},
-    }
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "GatewayClass",
-            "metadata": {"name": "sandbox"},
-            "spec": {"controllerName": "weldserve.io/sandbox-gateway"},
-        },
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "Gateway",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": {"gatewayClassName": "sandbox", "listeners": [listener]},
-        },
-    ]
 
 
 def _volume(namespace: str, folder: Path) -> Object:

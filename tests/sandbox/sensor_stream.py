@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -66,6 +67,12 @@ class Tally:
     def recall(self) -> float:
         flawed = self.true_positives + self.false_negatives
         return self.true_positives / flawed if flawed else float("nan")
+
+    def assert_complete(self) -> None:
+        """Every reading that was sent has got a right answer. Raises AssertionError."""
+        assert not self.wrong, self.wrong
+        assert not self.unanswered, f"{self.unanswered} readings have no answer"
+        assert self.answered == self.sent > 0, f"{self.answered} answered of {self.sent}"
 
     def latency(self, quantile: float) -> float:
         """Seconds; not a number before the first answer."""
@@ -145,6 +152,16 @@ class SensorStream:
     def end(self) -> None:
         """Ask the gateways to stop after the request that each is at."""
         self._ending.set()
+
+    @asynccontextmanager
+    async def streaming(self) -> AsyncIterator[Tally]:
+        """Stream until the end of the block, when each request that began has come to its end."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield self.tally
+        finally:
+            self.end()
+            await task
 
     async def run(self, *, requests_each: int | None = None) -> Tally:
         """Stream until `end`, or for so many requests of each gateway; each request that began comes to its end."""

@@ -11,6 +11,7 @@ import yaml
 
 from tests.sandbox.kube_api import ApiError, Object, path_of
 from tests.sandbox.rig import MANIFESTS, is_true
+from tests.sandbox.sensor_stream import Endpoint
 from tests.sandbox.site import Site
 from tests.sandbox.waiting import wait_for
 
@@ -32,6 +33,11 @@ class AppliedWeldModel:
         self.namespace = namespace
         self.name = name
         self._file = file
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where sensors send their readings."""
+        return self.site.endpoint(self.namespace, self.name)
 
     async def apply(self, version: str, digest: str, **model: object) -> None:
         """`kubectl apply` of the example, for the bundle of this version; `model` replaces fields of `spec.model`."""

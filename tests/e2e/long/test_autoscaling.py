@@ -19,7 +19,7 @@ from tests.sandbox.kube_api import KubeApi, Object, path_of
 from tests.sandbox.resource_metrics.serving import resource_metrics
 from tests.sandbox.rig import RELEASE, RELEASE_NAMESPACE, Rig
 from tests.sandbox.rollouts import TriedWeldModel
-from tests.sandbox.sensor_stream import Readings, SensorStream, Tally
+from tests.sandbox.sensor_stream import Readings, SensorStream
 from tests.sandbox.waiting import wait_for
 from tests.sandbox.weld_models import INFERENCE_SERVICES
 from weld_api.names import predictor_name, revision_name
@@ -113,7 +113,9 @@ async def test_replicas_follow_their_load_and_a_rollout_goes_on_meanwhile(
         await model.ask(STABLE, trained[STABLE][1], TRIAL, scaling=SCALING)
         await model.until_stable(STABLE)
         await stable.until_it_has(LEAST)
-        async with _streaming(rig, model, readings) as tally:
+        async with SensorStream(
+            model.endpoint, readings, gateways=GATEWAYS, tick_seconds=TICK_SECONDS
+        ).streaming() as tally:
             await stable.until_it_has(MOST)
             await stable.until_scaled_by_its_own_cpu()
 
@@ -124,22 +126,10 @@ async def test_replicas_follow_their_load_and_a_rollout_goes_on_meanwhile(
             assert sizes.least == {MOST}, "and would keep it without load, too"
             await better.until_scaled_by_its_own_cpu()
             _assert_replicas_are_the_autoscaler_s(await better.deployment(), await better.service())
-        _assert_complete(tally)
+        tally.assert_complete()
         await better.until_it_has(LEAST)
         _assert_nobody_else_wrote_sizes(rig, began)
         await model.delete()
-
-
-@asynccontextmanager
-async def _streaming(rig: Rig, model: TriedWeldModel, readings: Readings) -> AsyncIterator[Tally]:
-    endpoint = rig.endpoint(model.namespace, model.name)
-    stream = SensorStream(endpoint, readings, gateways=GATEWAYS, tick_seconds=TICK_SECONDS)
-    task = asyncio.create_task(stream.run())
-    try:
-        yield stream.tally
-    finally:
-        stream.end()
-        await task
 
 
 @asynccontextmanager
@@ -224,9 +214,3 @@ def _assert_nobody_else_wrote_sizes(rig: Rig, since: datetime) -> None:
 def _is_scale_of_ours(reference: Object) -> bool:
     place = (reference.get("resource"), reference.get("subresource"), reference.get("namespace"))
     return place == (DEPLOYMENTS[1], "scale", NAMESPACE) and reference["name"].startswith(f"{NAME}-")
-
-
-def _assert_complete(tally: Tally) -> None:
-    assert not tally.wrong
-    assert not tally.unanswered
-    assert tally.answered == tally.sent > 0

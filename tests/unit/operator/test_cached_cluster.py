@@ -120,7 +120,7 @@ async def test_a_write_is_known_before_the_watch_tells() -> None:
         assert await followed.routes() == ["third.example"]
 
 
-async def test_an_object_that_stays_while_it_is_deleted_is_known_to_go() -> None:
+async def test_an_object_that_stays_while_it_is_deleted_is_known_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
     followed = Followed()
     followed.cluster.put(HTTP_ROUTE, route("going.example"))
 
@@ -130,7 +130,7 @@ async def test_an_object_that_stays_while_it_is_deleted_is_known_to_go() -> None
         body["metadata"]["deletionTimestamp"] = "2026-11-23T12:00:00Z"
         followed.cluster.put(kind, body)
 
-    followed.cluster.delete = delete  # type: ignore[method-assign]
+    monkeypatch.setattr(followed.cluster, "delete", delete)
     async with followed.running():
         followed.cluster.is_silent = True
         (body,) = await followed.cached.list(HTTP_ROUTE, "plant-a", LABELS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import TypedDict
 
 import pytest
 from aiohttp import web
@@ -18,6 +19,12 @@ from weld_operator.domain.gates.judging import judge
 from weld_operator.domain.gates.kinds import kind_of
 from weld_operator.domain.gates.measurement import Counter
 from weld_operator.domain.gates.verdict import Verdict
+
+
+class _Says(TypedDict, total=False):
+    days: float
+    digest: str
+    age: int
 
 
 class Elsewhere:
@@ -95,8 +102,8 @@ async def test_a_bundle_that_was_rolled_back_there_fails_whatever_its_time(elsew
         ({"age": -40}, "ClockSkew"),
     ],
 )
-async def test_less_than_that_is_no_evidence(elsewhere: Elsewhere, says: dict[str, int], reason: str) -> None:
-    elsewhere.says(**says)  # type: ignore[arg-type]
+async def test_less_than_that_is_no_evidence(elsewhere: Elsewhere, says: _Says, reason: str) -> None:
+    elsewhere.says(**says)
     verdict = await judged(elsewhere.url)
     assert (verdict.verdict, verdict.reason) == ("InsufficientEvidence", reason)
 

@@ -7,6 +7,7 @@ decisions are the operator's own.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.unit.operator.cluster_objects import NOW
 from tests.unit.operator.played_regions import THREE, PlayedRegions, region, spec_in_regions
+from weld_api.action import Verb
 from weld_operator.domain.regions.endpoints import endpoint_document
 from weld_operator.domain.regions.whole import Whole
 
@@ -72,9 +74,9 @@ class Regions(RuleBasedStateMachine):
     def a_bundle_is_bad_somewhere(self, name: str, letter: str) -> None:
         self.play.bad.add((name, letter))
 
-    @rule(verb=st.sampled_from(["retry", "abort", "pause", "resume", "promote"]), letter=LETTERS)
-    def somebody_acts(self, verb: str, letter: str) -> None:
-        self.play.act(verb, letter)  # type: ignore[arg-type]
+    @rule(verb=st.sampled_from(get_args(Verb)), letter=LETTERS)
+    def somebody_acts(self, verb: Verb, letter: str) -> None:
+        self.play.act(verb, letter)
 
     @rule(seconds=st.sampled_from([1, 20, 61, 400]))
     def time_passes(self, seconds: int) -> None:

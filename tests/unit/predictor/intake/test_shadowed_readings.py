@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -52,8 +53,8 @@ def other_values(given: Readings) -> Readings:
 
 @every_memory
 @pytest.mark.parametrize("sampling", [Policy(), Policy(sampling=Sampling.EVERY_NTH, every=3)])
-def test_they_neither_use_nor_leave_memories(make: type[SensorMemory], sampling: Policy) -> None:
-    memory = make(sampling)  # type: ignore[call-arg]
+def test_they_neither_use_nor_leave_memories(make: Callable[[Policy], SensorMemory], sampling: Policy) -> None:
+    memory = make(sampling)
     subject = assessor(memory)
     given = readings(4, 3, sampled_at=NOW)
     forwarded = shadowed(other_values(given))
@@ -69,9 +70,9 @@ def test_they_neither_use_nor_leave_memories(make: type[SensorMemory], sampling:
 
 
 @every_memory
-def test_in_one_pass_with_others_each_is_treated_as_what_it_is(make: type[SensorMemory]) -> None:
+def test_in_one_pass_with_others_each_is_treated_as_what_it_is(make: Callable[[Policy], SensorMemory]) -> None:
     given = readings(4, 3, sampled_at=NOW)
-    subject = assessor(make(Policy()))  # type: ignore[call-arg]
+    subject = assessor(make(Policy()))
     both = join([shadowed(given), given, shadowed(other_values(given))])
     answer, _ = subject.answer(both, NOW)
     assert answer.risk.tolist() == risks(both)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -93,6 +95,10 @@ class Shadowed:
 @pytest.fixture
 def shadowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shadowed:
     return Shadowed(tmp_path, monkeypatch)
+
+
+def leaves_unscored(count: int, batch: Batch) -> Heard:
+    return Heard(answered(batch, 0.1, unscored=min(count, len(batch))), 0.001, CANDIDATE)
 
 
 def raises(loss: Loss) -> Answers:
@@ -253,9 +259,7 @@ def test_what_was_offered_is_compared_or_lost(
                 shadowed.answers = raises(one)
                 shadowed.shadow.forward()
             else:
-                shadowed.answers = lambda batch, unscored=other: Heard(  # type: ignore[misc]
-                    answered(batch, 0.1, unscored=min(unscored, len(batch))), 0.001, CANDIDATE
-                )
+                shadowed.answers = partial(leaves_unscored, other)
                 shadowed.shadow.forward()
         shadowed.end_order()
         found = sum(shadowed.compared(each) + shadowed.all_lost(each) for each in (DIGEST, OTHER))
@@ -267,9 +271,9 @@ def test_the_thread_does_it_all_and_ends_whatever_it_is_at(tmp_path: Path) -> No
     metrics = ShadowMetrics(registry, LABELS)
     answers = proper(scored(2).answer.risk.tolist())
 
-    def answers_once(connection: object, request: bytes) -> None:
+    def answers_once(connection: socket.socket, request: bytes) -> None:
         if not heard.is_set():
-            answers(connection, request)  # type: ignore[arg-type]
+            answers(connection, request)
         heard.set()
 
     with peer(DIGEST, answers_once) as other:
