@@ -67,6 +67,7 @@ class Outage(_Remembered):
     acted_at: Annotated[datetime | None, Field(description="When others first took over, or stood ready.")] = None
     moved: Annotated[bool, Field(description="Whether its share was moved, which only its return undoes.")] = False
     serves_since: Annotated[datetime | None, Field(description="Since when it serves again without a break.")] = None
+    told: Annotated[tuple[OutageStage, ...], Field(description="Stages that an Event has told of.")] = ()
 
 
 class Destination(_Remembered):

@@ -44,7 +44,13 @@ from weld_api.region import Failover, Region
 from weld_api.region_status import Destination, Outage
 from weld_api.spec import WeldModelSpec
 from weld_operator.domain.regions.headroom import replica_floors
-from weld_operator.domain.regions.outages import change_at, has_moved, next_outage, tell
+from weld_operator.domain.regions.outages import (
+    change_at,
+    has_moved,
+    next_outage,
+    remembering_what_was_told,
+    tell,
+)
 from weld_operator.domain.regions.sights import RegionSight
 from weld_operator.domain.rollout.trial import Happening
 
@@ -97,7 +103,7 @@ def next_failover(
     return FailoverCourse(
         regions={
             region.name: Carriage(
-                settled[region.name],
+                remembering_what_was_told(settled[region.name]),
                 tuple(_destinations(region, region.name in up, carriers[region.name])),
                 floors[region.name],
             )

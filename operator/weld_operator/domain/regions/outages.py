@@ -1,7 +1,8 @@
 """One region's outage, from its first sign to the end of its return; the table is in failover.
 
-An outage is told of once: when others take over or stand ready, when nobody can, and when it is over. The time of its
-first sign is its identity, so that a crash before the status is written tells nothing twice.
+An outage is told of once: when others take over or stand ready, when nobody can, and when it is over. It remembers
+what was told of it; the time of its first sign is its identity, so that a crash before the status is written tells
+nothing twice either.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from datetime import datetime, timedelta
 from weld_api.region_status import Outage
 from weld_operator.domain.regions.sights import State
 from weld_operator.domain.rollout.trial import Happening
+
+_TOLD = ("FailedOver", "Offered", "Stranded")
 
 
 def next_outage(state: State, outage: Outage | None, after: timedelta, back: timedelta, now: datetime) -> Outage | None:
@@ -56,21 +59,27 @@ def tell(region: str, before: Outage | None, outage: Outage | None, carriers: tu
             text = f"Region {region} serves again, and has its share back"
             yield Happening("Normal", "RegionReturned", text, _moment(region, before))
         return
-    if before is not None and before.stage == outage.stage:
+    if before is not None and outage.stage in before.told:
         return
     moment, names = _moment(region, outage), " and ".join(carriers)
     seen = "does not serve" if outage.why == "NotServing" else "cannot be seen"
     since = f"Region {region} {seen} since {outage.since:%H:%M:%S} UTC"
-    # Told by what has been done, not by each return to it.
     match outage.stage:
-        case "FailedOver" if before is None or before.stage != "Returning":
+        case "FailedOver":
             yield Happening("Warning", "RegionFailedOver", f"{since}: {names} has its share", moment)
-        case "Offered" if before is None or before.stage != "Returning":
+        case "Offered":
             text = f"{since}: {names} stands ready for its share" if names else f"{since}, and nobody can take over"
             yield Happening("Warning", "RegionUnseen", text, moment)
-        case "Stranded" if before is None or before.stage != "Returning":
+        case "Stranded":
             text = f"{since}, and no region that it names serves: its share stays with it"
             yield Happening("Warning", "RegionStranded", text, moment)
+
+
+def remembering_what_was_told(outage: Outage | None) -> Outage | None:
+    """The outage after `tell`."""
+    if outage is None or outage.stage not in _TOLD or outage.stage in outage.told:
+        return outage
+    return outage.model_copy(update={"told": (*outage.told, outage.stage)})
 
 
 def _serving(outage: Outage | None, back: timedelta, now: datetime) -> Outage | None:

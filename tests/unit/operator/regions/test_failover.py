@@ -13,6 +13,7 @@ from weld_api.spec import WeldModelSpec
 from weld_operator.domain.regions.failover import FailoverCourse, next_failover
 from weld_operator.domain.regions.headroom import replica_floors, survived_losses
 from weld_operator.domain.regions.sights import RegionSight, State
+from weld_operator.domain.rollout.trial import Happening
 
 SPEC = spec_in_regions("a")
 
@@ -24,7 +25,7 @@ class Watch:
         self.spec = spec
         self.now: datetime = NOW
         self.outages: dict[str, Outage | None] = {}
-        self.reasons: list[str] = []
+        self.told: list[Happening] = []
         self.course: FailoverCourse | None = None
 
     def see(self, seconds: int, **states: State) -> FailoverCourse:
@@ -33,8 +34,12 @@ class Watch:
         sights = {each.name: RegionSight(states.get(each.name, "Serving"), 4) for each in self.spec.regions}
         self.course = next_failover(self.spec, sights, self.outages, self.now)
         self.outages = {name: carriage.outage for name, carriage in self.course.regions.items()}
-        self.reasons.extend(happening.reason for happening in self.course.happenings)
+        self.told.extend(self.course.happenings)
         return self.course
+
+    @property
+    def reasons(self) -> list[str]:
+        return [happening.reason for happening in self.told]
 
     def stage(self, name: str) -> str | None:
         outage = self.outages[name]
@@ -135,6 +140,22 @@ def test_a_region_that_nobody_can_carry_keeps_its_share_until_somebody_can() -> 
     watch.see(300, south="NotServing")
     assert watch.stage("south") == "FailedOver"
     assert watch.weights("south") == {"north": 100, "south": 0}
+
+
+def test_an_outage_is_told_of_once_however_often_its_carrier_comes_and_goes() -> None:
+    watch = Watch(spec_in_regions("a", [region("south", 50, ["north"]), region("north", 50, [])]))
+    watch.see(0, south="NotServing")
+    watch.see(30, south="NotServing")
+    assert watch.stage("south") == "FailedOver"
+    for _ in range(2):
+        watch.see(0, south="NotServing", north="NotServing")
+        watch.see(30, south="NotServing", north="NotServing")
+        assert watch.stage("south") == "Stranded"
+        watch.see(1, south="NotServing")
+        watch.see(300, south="NotServing")
+        assert watch.stage("south") == "FailedOver"
+    of_south = [each.reason for each in watch.told if each.message.startswith("Region south ")]
+    assert of_south == ["RegionFailedOver", "RegionStranded"]
 
 
 def test_when_a_carrier_is_lost_the_other_carries_all() -> None:
