@@ -71,7 +71,10 @@ class Anchors:
 def _owner(body: Object, subject: Subject) -> Owner:
     about = body["metadata"]
     if not is_anchor_of(body, subject):
-        raise AnchorTakenError(f"ConfigMap {about['name']} there belongs to {home_of(body)}")
+        raise AnchorTakenError(
+            f"ConfigMap {about['name']} there belongs to {home_of(body)}; if that is gone, delete the ConfigMap, and "
+            "what it left there goes with it"
+        )
     if is_going(body):
         raise ConflictError(f"ConfigMap {about['name']} is still being deleted")
     return Owner(CONFIG_MAP, about["name"], about["uid"])

@@ -149,7 +149,10 @@ async def test_an_anchor_of_another_installation_is_not_taken_over() -> None:
     plant.north.put(CONFIG_MAP, {"metadata": theirs})
     await plant.until_a_serves()
     assert plant.region("south")["stable"]["digest"] == "a" * 64
-    assert "belongs to" in plant.region("north")["unreachableReason"]
+    assert plant.region("north")["unreachableReason"] == (
+        "ConfigMap north-line.anchor there belongs to somebody else; if that is gone, delete the ConfigMap, and "
+        "what it left there goes with it"
+    )
     assert _owned(plant.north) == []
 
 
