@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,20 +74,21 @@ async def test_a_tool_that_applies_the_yaml_again_and_again_changes_nothing(
 async def _synced(rig: Rig, document: Object) -> AsyncIterator[list[str]]:
     """Applied at once, and again and again until the end; what kubectl said each time."""
     said: list[str] = []
+    ending = asyncio.Event()
     own = ("--server-side", "--field-manager=gitops", "--force-conflicts")
 
     async def sync() -> None:
-        while True:
+        while not ending.is_set():
             said.append(await rig.kubectl("apply", *own, "-f", "-", document=document))
             said.append(await rig.kubectl("apply", "-f", "-", document=document))
-            await asyncio.sleep(SYNC_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ending.wait(), SYNC_SECONDS)
 
     said.append(await rig.kubectl("apply", *own, "-f", "-", document=document))
     syncing = asyncio.create_task(sync())
     try:
         yield said
     finally:
-        syncing.cancel()
-        await asyncio.wait([syncing])
-    if not syncing.cancelled():
-        syncing.result()
+        ending.set()
+        # Both ways have had their turn: kubectl's server-side apply takes over what its client-side apply owns.
+        await syncing
