@@ -24,6 +24,8 @@ class Effort:
     hostile_pairs: int
     """In turn, as the machine's own speed changes within seconds."""
     hostile_requests: int
+    hostile_patience: float
+    """Seconds until a request that nobody should send counts as not answered."""
     offered: float
     """At each offered rate."""
 
@@ -40,6 +42,7 @@ FULL = Effort(
     hostile=15,
     hostile_pairs=9,
     hostile_requests=2_000,
+    hostile_patience=20,
     offered=5,
 )
 QUICK = Effort(
@@ -54,5 +57,6 @@ QUICK = Effort(
     hostile=2,
     hostile_pairs=9,
     hostile_requests=300,
+    hostile_patience=20,
     offered=1,
 )

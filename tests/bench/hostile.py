@@ -20,7 +20,6 @@ from tests.bench.wire import INFER_PATH, http_request
 from tests.bench.workloads import Workload
 from tests.integration.predictor_fuzz import requests as broken_requests
 
-PATIENCE_SECONDS = 20
 SLOW_SECONDS = 1.0
 """Between two bytes of a request that comes slowly."""
 OVERSIZED = 10**12
@@ -75,7 +74,7 @@ async def run_hostile(
         # In turn, so that a machine that grows slower or faster is no argument.
         for is_among in (False, True) if number % 2 else (True, False):
             sent = count if is_among else 0
-            rate = await _measure(load, server, plan, workload, effort.hostile, result, hostile, sent)
+            rate = await _measure(load, server, plan, workload, effort, result, hostile, sent)
             (result.among if is_among else result.without).append(rate)
     plan.unlink()
     return result
@@ -86,19 +85,19 @@ async def _measure(
     server: Server,
     plan: Path,
     workload: Workload,
-    seconds: float,
+    effort: Effort,
     result: HostileResult,
     hostile: Iterator[tuple[str, bytes]],
     count: int,
 ) -> float:
     running = asyncio.create_task(
-        load.run(plan, server.port, seconds, warmup=0.5, connections=workload.clients, sensors=workload.sensors)
+        load.run(plan, server.port, effort.hostile, warmup=0.5, connections=workload.clients, sensors=workload.sensors)
     )
     await asyncio.sleep(0.5)
     sending = []
     for _ in range(count):
-        sending.append(asyncio.create_task(_send(server.port, *next(hostile), result.answers)))
-        await asyncio.sleep(seconds / count)
+        sending.append(asyncio.create_task(_send(server.port, *next(hostile), effort.hostile_patience, result.answers)))
+        await asyncio.sleep(effort.hostile / count)
     outcome = await running
     await asyncio.gather(*sending)
     result.others_errors += outcome.errors
@@ -125,9 +124,9 @@ def _hostile_requests(seed: int) -> Iterator[tuple[str, bytes]]:
             yield kind, raw
 
 
-async def _send(port: int, kind: str, raw: bytes, answers: Counter[str]) -> None:
+async def _send(port: int, kind: str, raw: bytes, patience: float, answers: Counter[str]) -> None:
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 if kind == "slow":

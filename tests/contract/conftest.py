@@ -22,7 +22,7 @@ DOMAIN = "example.com"
 NODES = 2
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def kserve_cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
     """A control plane on which the stand-in for KServe serves, with what the recordings found there."""
     folder = tmp_path_factory.mktemp("kserve-cluster")

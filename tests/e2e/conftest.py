@@ -1,4 +1,4 @@
-"""The rig, with bundles behind `pvc://bundles/`, or a given cluster; shared by all end-to-end tests of a session."""
+"""The rig, with bundles behind `pvc://bundles/`, or a given cluster: for all end-to-end tests, and gone after them."""
 
 import asyncio
 import shutil
@@ -60,7 +60,7 @@ def pytest_report_header() -> str:
     return f"end-to-end tests: {ANY_CLUSTER} alone, in the cluster of {given.kubeconfig}; the others need the rig"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rig_unless_given(request: pytest.FixtureRequest) -> Rig | None:
     """The rig, which is not started where the environment names a cluster."""
     if _given() is not None:
@@ -69,7 +69,7 @@ def rig_unless_given(request: pytest.FixtureRequest) -> Rig | None:
     return running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def site(
     rig_unless_given: Rig | None, tmp_path_factory: pytest.TempPathFactory, trained: dict[str, tuple[Path, str]]
 ) -> AsyncIterator[Site]:
@@ -84,7 +84,7 @@ async def site(
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def rig(tmp_path_factory: pytest.TempPathFactory, trained: dict[str, tuple[Path, str]]) -> AsyncIterator[Rig]:
     async with await Rig.start(tmp_path_factory.mktemp("rig")) as running:
         for folder, _ in trained.values():

@@ -11,7 +11,7 @@ from tests.sandbox.control_plane import ControlPlane
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
     async with await ControlPlane.start(tmp_path_factory.mktemp("control-plane")) as plane:
         async with plane.api() as api:

@@ -32,6 +32,7 @@ EFFORT = Effort(
     hostile=1,
     hostile_pairs=2,
     hostile_requests=40,
+    hostile_patience=3,
     offered=0.3,
 )
 
@@ -41,10 +42,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> PackedBundle:
     return feature_bundle(tmp_path_factory.mktemp("bundle"))
 
 
-@pytest.fixture
-async def servers(tmp_path: Path, bundle: PackedBundle) -> AsyncIterator[list[Server]]:
-    (tmp_path / "weldserve").mkdir()
-    async with weldserve(tmp_path / "weldserve", bundle) as both:
+@pytest.fixture(scope="module")
+async def servers(tmp_path_factory: pytest.TempPathFactory, bundle: PackedBundle) -> AsyncIterator[list[Server]]:
+    async with weldserve(tmp_path_factory.mktemp("weldserve"), bundle) as both:
         yield both
 
 
