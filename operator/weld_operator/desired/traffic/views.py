@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from weld_api import names
-from weld_operator.domain.observation import condition
 from weld_operator.domain.subject import Subject
 from weld_operator.kinds import Object
 
@@ -48,12 +47,6 @@ def revision_view(owner: Subject, service: Object, about: Mapping[str, str], sta
 
 def ready_condition(is_ready: bool) -> Object:
     return {"type": "Ready", "status": "True" if is_ready else "False"}
-
-
-def is_true(body: Object, kind: str) -> bool:
-    """Whether an object's status has this condition with status True."""
-    entry = condition(body, kind)
-    return entry is not None and entry["status"] == "True"
 
 
 def _is_going(body: Object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from weld_api.card import Throughput
 
@@ -35,9 +35,6 @@ class ServiceTime:
     def of_request(self, readings: int) -> float:
         """Seconds that a request of `readings` adds to the pass that it is in."""
         return self.per_request + self.per_reading * readings
-
-    def without_spread(self) -> ServiceTime:
-        return replace(self, spread=(1.0,))
 
 
 @dataclass(frozen=True)
