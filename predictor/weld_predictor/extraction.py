@@ -31,9 +31,7 @@ class _Batch:
 class FeatureThreads:
     """Takes the features of the requests that wait, and gives them in the order they came; of one event loop."""
 
-    def __init__(
-        self, queue_readings: int, extract: Callable[[Sequence[Readings]], list[Readings]], threads: int
-    ) -> None:
+    def __init__(self, queue_readings: int, extract: Extract, threads: int) -> None:
         """`queue_readings`: most readings that may wait for their features, those under way included.
 
         `threads`: how many are at work at the same time.
