@@ -89,7 +89,8 @@ class CachedCluster(Cluster):
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         if kind != WELD_MODEL:
             # Asked for because memory does not have it, or to know whose a name is before it is taken.
-            return await self._cluster.get(kind, namespace, name)
+            body = await self._cluster.get(kind, namespace, name)
+            return self._noted(kind, body) if body is not None and _is_followed(body) else body
         about = (kind, namespace, name)
         known = None if (store := self._current(about)) is None else store.get(namespace, name)
         if known is not None:
@@ -176,3 +177,8 @@ class CachedCluster(Cluster):
 
     def _informer(self, kind: Kind, namespace: str) -> Informer | None:
         return self._informers.get((kind, namespace)) or self._informers.get((kind, None))
+
+
+def _is_followed(body: Object) -> bool:
+    """Whether the selector takes an object that is no WeldModel; what somebody else has under our name it does not."""
+    return MODEL_LABEL in body["metadata"].get("labels", {})

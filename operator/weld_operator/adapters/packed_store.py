@@ -39,6 +39,13 @@ class Packed(NamedTuple):
         return body
 
 
+class _Deleted(NamedTuple):
+    """The object's uid, and the version at which it was last known."""
+
+    uid: str
+    version: int
+
+
 class PackedStore:
     """The objects by their place, and by the value of one label. Not thread-safe."""
 
@@ -51,8 +58,8 @@ class PackedStore:
         """The resourceVersion up to which the cluster has told everything."""
         self._written: set[Place] = set()
         """What was written here and not told yet."""
-        self._deleted: dict[Place, str] = {}
-        """uid of what was deleted here and, but for the oldest, may not have been told yet."""
+        self._deleted: dict[Place, _Deleted] = {}
+        """What was deleted here and, but for the oldest, may not have been told yet."""
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -88,9 +95,9 @@ class PackedStore:
         for place in self._written:
             if place in self._packed and self._packed[place].version > version:
                 now[place] = self._packed[place]
-        for place, uid in self._deleted.items():
+        for place in self._deleted:
             # Also where it is not in the list it may still be told of: the list may be older than the object.
-            if place in now and now[place].uid == uid:
+            if place in now and self._is_over(place, now[place].uid, now[place].version):
                 del now[place]
         gone = [packed.unpacked() for place, packed in self._packed.items() if place not in now]
         self._packed = now
@@ -104,7 +111,7 @@ class PackedStore:
         """The cluster tells of one change, after all those before it."""
         place, version, uid = place_of(body), version_of(body), body["metadata"]["uid"]
         self._told = max(self._told, version)
-        if is_gone and self._deleted.get(place) == uid:
+        if is_gone and place in self._deleted and self._deleted[place].uid == uid:
             del self._deleted[place]
         there = self._packed.get(place)
         if there is not None and there.version > version:
@@ -112,7 +119,7 @@ class PackedStore:
         self._written.discard(place)
         if is_gone:
             self._remove(place)
-        elif self._deleted.get(place) != uid:
+        elif not self._is_over(place, uid, version):
             self._put(place, self.pack(body))
 
     def tell_version(self, version: int) -> None:
@@ -125,20 +132,29 @@ class PackedStore:
         there = self._packed.get(place)
         if version <= self._told or (there is not None and there.version >= version):
             return
-        if self._deleted.get(place) != body["metadata"]["uid"]:
+        if not self._is_over(place, body["metadata"]["uid"], version):
             self._put(place, self.pack(body))
             self._written.add(place)
 
     def deleted(self, namespace: str, name: str, uid: str) -> None:
-        """The object of this uid was deleted here, and is gone; whether that was told already is not known."""
+        """The object of this uid, which was told, read or written here, was deleted here, and is gone.
+
+        Whether that was told already is not known.
+        """
         place = (namespace, name)
-        self._deleted[place] = uid
+        there = self._packed.get(place)
+        is_there = there is not None and there.uid == uid
+        self._deleted[place] = _Deleted(uid, there.version if there is not None and is_there else 0)
         if len(self._deleted) > MOST_DELETED:
             del self._deleted[next(iter(self._deleted))]
-        there = self._packed.get(place)
-        if there is not None and there.uid == uid:
+        if is_there:
             self._remove(place)
             self._written.discard(place)
+
+    def _is_over(self, place: Place, uid: str, version: int) -> bool:
+        """Whether this was deleted here, or was before what was."""
+        deleted = self._deleted.get(place)
+        return deleted is not None and (uid == deleted.uid or version <= deleted.version)
 
     def _put(self, place: Place, packed: Packed) -> None:
         self._remove(place)

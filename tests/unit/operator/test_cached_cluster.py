@@ -218,6 +218,23 @@ async def test_what_somebody_else_has_under_our_name_is_asked_for() -> None:
         assert await followed.routes() == []
 
 
+async def test_what_was_read_and_deleted_here_leaves_no_sight_of_what_was_there_before_it() -> None:
+    followed = Followed()
+    followed.cluster.put(HTTP_ROUTE, route("first.example"))
+    async with followed.running():
+        followed.cluster.is_silent = True
+        followed.cluster.remove(HTTP_ROUTE, "plant-a", "north-line")
+        followed.cluster.put(HTTP_ROUTE, route("second.example"))
+        body = await followed.cached.get(HTTP_ROUTE, "plant-a", "north-line")
+        assert body is not None
+        assert await followed.routes() == ["second.example"]
+        await followed.cached.delete(HTTP_ROUTE, "plant-a", "north-line", body["metadata"]["uid"])
+        assert await followed.routes() == []
+        followed.cluster.speak()
+        await turns()
+        assert await followed.routes() == []
+
+
 async def test_a_kind_that_comes_later_is_followed_then() -> None:
     followed = Followed()
     followed.cluster.unserved = {HTTP_ROUTE}

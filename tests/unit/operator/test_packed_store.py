@@ -121,6 +121,16 @@ def test_what_was_made_and_deleted_since_a_list_began_does_not_come_back() -> No
     assert names_of(store) == []
 
 
+def test_what_was_there_before_what_was_deleted_here_does_not_come_back() -> None:
+    store = store_of()
+    store.wrote(body_of("north", 13, uid="two"))
+    store.deleted("plant-a", "north", "two")
+    store.tell(body_of("north", 11, uid="one"))
+    assert names_of(store) == []
+    store.tell_all({("plant-a", "north"): store.pack(body_of("north", 12, uid="one"))}, 12)
+    assert names_of(store) == []
+
+
 def test_only_the_object_that_was_deleted_goes() -> None:
     store = store_of(body_of("north", 3, uid="two"))
     store.deleted("plant-a", "north", "one")
@@ -159,8 +169,11 @@ class History:
             self.known_since[name] = len(self.states[name]) - 1
 
     def delete(self, name: str, *, here: bool) -> None:
+        """What is deleted here was read here before."""
         if name not in self.there:
             return
+        if here:
+            self.store.wrote(self.there[name])
         self.version += 1
         body = self.there.pop(name)
         self._happened(body_of(name, self.version, body["metadata"]["uid"]), is_gone=True)
