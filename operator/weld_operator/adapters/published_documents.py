@@ -72,9 +72,12 @@ class PublishedDocuments:
 
     async def _subject(self, key: Key) -> Subject:
         turn = self._turns.setdefault(key, asyncio.Lock())
-        async with turn:
-            known = await self._current(key)
-        self._turns.pop(key, None)
+        try:
+            async with turn:
+                known = await self._current(key)
+        finally:
+            if not turn.locked():
+                self._turns.pop(key, None)
         if known.subject is None:
             raise UnknownError(f"there is no WeldModel {key}")
         return known.subject

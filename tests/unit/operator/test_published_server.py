@@ -206,3 +206,12 @@ def _write_certificate(where: Certificate) -> str:
     where.chain.write_bytes(made.public_bytes(pem))
     where.key.write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
     return made.public_bytes(pem).decode()
+
+
+async def test_names_that_nobody_can_tell_about_leave_nothing_behind(site: Site) -> None:
+    site.is_down = True
+    documents = PublishedDocuments(site.read, site.clock, "BR")
+    for number in range(3):
+        with pytest.raises(UnreachableError):
+            await documents.endpoints(Key("plant-a", f"unknown-{number}"))
+    assert documents._turns == {}
