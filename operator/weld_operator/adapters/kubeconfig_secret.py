@@ -7,7 +7,6 @@ names files, is refused, and so is one that would send its token to whoever answ
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -72,7 +71,7 @@ def read_access(secret: Object, home: Target) -> RemoteAccess:
         )
     except CredentialsError as error:
         raise CredentialsError(f"Secret {name} does not say how to reach a cluster: {error}") from error
-    except (ValueError, binascii.Error) as error:
+    except (TypeError, ValueError) as error:
         raise CredentialsError(f"Secret {name} has a value that cannot be read: {error}") from error
 
 
@@ -137,7 +136,10 @@ def _token(user: dict[str, Any]) -> str | None:
     token = user.get("token")
     if not token and not user.get("client-certificate-data"):
         raise CredentialsError("its user has neither token nor client-certificate-data")
-    return str(token) if token else None
+    text = str(token or "").strip()
+    if not text.isprintable():
+        raise CredentialsError("its token has a line break or a control character in it")
+    return text or None
 
 
 def _pem(part: dict[str, Any], key: str) -> str | None:

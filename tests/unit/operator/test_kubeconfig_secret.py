@@ -41,6 +41,10 @@ def test_what_is_left_open_is_called_as_at_home() -> None:
     assert access.target.runtime == TARGET.runtime
 
 
+def test_a_line_break_after_a_token_is_no_part_of_it() -> None:
+    assert read_access(_secret(user={"token": "a-token\n"}), TARGET).token == "a-token"
+
+
 async def test_a_connection_shows_the_token() -> None:
     cluster = connect(read_access(_secret(), TARGET))
     shown = cluster._client.configuration.api_key["BearerToken"]  # what is shown, without a server to show it to
@@ -60,6 +64,8 @@ async def test_a_connection_shows_the_token() -> None:
         (_secret({**CLUSTER, "insecure-skip-tls-verify": True}), "its cluster has insecure-skip-tls-verify"),
         (_secret({**CLUSTER, "proxy-url": "http://proxy"}), "its cluster has proxy-url"),
         (_secret({"server": "http://north.example"}), "its server is 'http://north.example', expected https://"),
+        (_secret(user={"token": "a\nb"}), "its token has a line break or a control character in it"),
+        (_secret({**CLUSTER, "certificate-authority-data": 7}), "a value that cannot be read"),
         (_secret(gateway="public"), "gateway is 'public', expected namespace/name"),
         (_secret(kubeconfig="[]"), "kubeconfig is not a document with fields"),
         (_secret(kubeconfig="{"), "kubeconfig is not YAML"),
