@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from weld_operator.adapters.cluster import ClusterError, ConflictError
+from weld_operator.adapters.cluster import BusyError, ClusterError, ConflictError
 from weld_operator.adapters.cluster_access import ClusterAccess, Silence
 from weld_operator.adapters.remote_clusters import RemoteClusters
 from weld_operator.anchors import Anchors, AnchorTakenError
@@ -31,6 +31,32 @@ class Missed:
 
 
 Visit = Turn | Missed
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the regions that are wanted have in other clusters: what is not wanted may have it in common with them.
+
+    `secrets`: by which those clusters are reached. `regions`: by the uid of the anchor that they belong to, as two
+    Secrets may lead to one cluster. `unseen`: a region of which that is not known now; empty when all are.
+    """
+
+    secrets: frozenset[str]
+    regions: Mapping[str, frozenset[str]]
+    unseen: str
+
+
+def needs(places: Iterable[Place], visits: Mapping[str, Visit]) -> Needs:
+    """Of the places that are wanted."""
+    remote = {place.name: place.secret for place in places if place.secret}
+    regions: dict[str, frozenset[str]] = {}
+    for name in remote:
+        visit = visits[name]
+        if isinstance(visit, Turn) and visit.subject.anchor is not None:
+            uid = visit.subject.anchor.uid
+            regions[uid] = regions.get(uid, frozenset()) | {name}
+    unseen = (name for name in remote if isinstance(visits[name], Missed))
+    return Needs(frozenset(remote.values()), regions, next(unseen, ""))
 
 
 class RegionVisits:
@@ -78,12 +104,9 @@ class RegionVisits:
         return is_done
 
     async def remove(
-        self, subject: Subject, place: Place, secrets: Collection[str], listing: Listing, without: Collection[Name]
+        self, subject: Subject, place: Place, needs: Needs, listing: Listing, without: Collection[Name]
     ) -> str:
-        """Delete all that a place has; why that could not be done, empty when it was.
-
-        `secrets` of clusters in which other regions stay.
-        """
+        """Delete all that a place has; why that could not be done, empty when it was."""
         if not place.secret:
             await self._places.remove(self._home, place.subject, listing, without)
             return ""
@@ -92,18 +115,27 @@ class RegionVisits:
             return access.message
         try:
             async with asyncio.timeout(VISIT_SECONDS):
-                if place.secret not in secrets:
-                    await self._anchors.delete(access, subject)
-                    return ""
-                there = await self._places.list_all(access, place.subject)
-                anchor = await self._anchors.find(access, subject, there)
-                if anchor is not None:
-                    await self._places.remove(access, replace(place.subject, anchor=anchor), there)
+                return await self._remove_remote(access, subject, place, needs)
         except TimeoutError:
             return f"no end within {VISIT_SECONDS:g} s"
-        except (ClusterError, AnchorTakenError) as error:
+        except AnchorTakenError:
+            return ""  # nothing there is ours
+        except ClusterError as error:
             return str(error)
-        return ""
+
+    async def _remove_remote(self, access: ClusterAccess, subject: Subject, place: Place, needs: Needs) -> str:
+        there = await self._places.list_all(access, place.subject)
+        anchor = await self._anchors.find(access, subject, there)
+        if anchor is None:
+            return ""
+        staying = needs.regions.get(anchor.uid, frozenset())
+        is_last = not staying and place.secret not in needs.secrets
+        if is_last and not needs.unseen:
+            await self._anchors.delete(access, subject)
+            return ""
+        if place.name not in staying:
+            await self._places.remove(access, replace(place.subject, anchor=anchor), there)
+        return f"whether region {needs.unseen} is in the same cluster is not known yet" if is_last else ""
 
     async def keep(self, subject: Subject, secrets: Collection[str]) -> None:
         """These clusters are all that the WeldModel needs."""
@@ -134,7 +166,7 @@ class RegionVisits:
             message = f"no end within {VISIT_SECONDS:g} s"
             self._remotes.give_up(subject.key, secret, message)
             return Missed(message)
-        except ConflictError as error:
+        except (BusyError, ConflictError) as error:
             return Missed(str(error), is_unreachable=False)
         except (ClusterError, AnchorTakenError) as error:
             return Missed(str(error))

@@ -19,6 +19,7 @@ from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster_access import ClusterAccess
 from weld_operator.desired.shared_route import LocalRegion, shared_route, shared_weights
 from weld_operator.domain.next_look import LOOK_AFTER_TROUBLE, at
+from weld_operator.domain.observation import Obstacle
 from weld_operator.domain.regions.countries import own_part
 from weld_operator.domain.regions.places import (
     Place,
@@ -35,13 +36,14 @@ from weld_operator.domain.regions.places import (
 )
 from weld_operator.domain.regions.waves import WaveCourse, hearers, next_waves
 from weld_operator.domain.regions.whole import BEFORE_REGIONS, Part, Whole, memories_of, place_of, whole
+from weld_operator.domain.regions.whole_conditions import hindered
 from weld_operator.domain.stories import Story, happened
 from weld_operator.domain.subject import Subject
 from weld_operator.kinds import HTTP_ROUTE
 from weld_operator.object_writer import ObjectWriter
 from weld_operator.observer import Listing, is_owned, strays
 from weld_operator.place_reconciler import Name, Turn
-from weld_operator.region_visits import Missed, RegionVisits, Visit
+from weld_operator.region_visits import Missed, RegionVisits, Visit, needs
 from weld_operator.reporter import Reporter
 
 LOOK_AFTER_CONFLICT = timedelta(seconds=1)
@@ -90,12 +92,13 @@ class RegionalReconciler:
         listing = await self._visits.list_home(subject)
         visits = await self._visits.take_all(subject, order.places, listing, without)
         outcome = self._whole(subject, order, visits)
-        if not order.stays_before_regions:
-            await self._share_host(subject, order, visits, outcome.status, listing)
-        removing = await self._remove(subject, order, listing, without)
+        obstacles, restored = await self._share_host(subject, order, visits, outcome.status, listing)
+        removing = await self._remove(subject, order, visits, listing, without)
         status = outcome.status.model_copy(update={"removing": removing})
+        if obstacles:
+            status = hindered(status, obstacles[0], subject, now)
         happenings = (happened(subject, each) for each in outcome.happenings)
-        await self._reporter.tell(subject, (*_told(visits), *happenings, *reachability(subject, status)))
+        await self._reporter.tell(subject, (*_told(visits), *restored, *happenings, *reachability(subject, status)))
         await self._reporter.write_status(subject, status)
         is_done = await self._visits.finish_all(visits, _kept_route(subject, status, without))
         await self._delete_strays(subject, order, status, listing)
@@ -103,7 +106,7 @@ class RegionalReconciler:
         looks = [visit.look_after for visit in visits.values() if isinstance(visit, Turn)]
         if any(isinstance(visit, Missed) and not visit.is_unreachable for visit in visits.values()) or not is_done:
             looks.append(LOOK_AFTER_CONFLICT)
-        if removing:
+        if removing or obstacles or any(isinstance(visit, Missed) for visit in visits.values()):
             looks.append(LOOK_AFTER_TROUBLE)
         if outcome.look_at is not None:
             looks.append(at(outcome.look_at, now))
@@ -148,10 +151,10 @@ class RegionalReconciler:
 
     async def _share_host(
         self, subject: Subject, order: _Order, visits: Mapping[str, Visit], status: WeldModelStatus, listing: Listing
-    ) -> None:
-        """Write the route of the host that the regions in this cluster share."""
-        if order.spec is None or order.course is None:
-            return
+    ) -> tuple[list[Obstacle], list[Story]]:
+        """Write the route of the host that the regions in this cluster share; gives what ObjectWriter.write does."""
+        if order.spec is None or order.course is None or order.stays_before_regions:
+            return [], []
         shares = {region.name: region.share for region in order.spec.regions}
         turns = {name: visits[name] for name in shares}
         local = {
@@ -162,19 +165,25 @@ class RegionalReconciler:
         route = shared_route(subject, local, shared_weights(shares, status.regions), self._home.target)
         there = {body["metadata"]["name"]: body for body in listing.get(HTTP_ROUTE) or () if is_owned(body, subject)}
         if route is not None:
-            await self._writer.write(self._home, subject, [(HTTP_ROUTE, route)], {HTTP_ROUTE: there})
-        elif subject.name in there:
+            return await self._writer.write(self._home, subject, [(HTTP_ROUTE, route)], {HTTP_ROUTE: there})
+        if subject.name in there:
             await self._writer.delete(self._home, subject, HTTP_ROUTE, there[subject.name])
+        return [], []
 
     async def _remove(
-        self, subject: Subject, order: _Order, listing: Listing, without: Collection[Name]
+        self,
+        subject: Subject,
+        order: _Order,
+        visits: Mapping[str, Visit],
+        listing: Listing,
+        without: Collection[Name],
     ) -> tuple[RemovedRegion, ...]:
         """Delete what belongs to regions that are not wanted any more; gives those of which something is left."""
-        secrets = {place.secret for place in order.places}
+        needed = needs(order.places, visits)
         left: list[RemovedRegion] = []
         for removed in removed_regions(subject, order.places, self._clock.now()):
             place = removed_place(subject, removed)
-            reason = await self._visits.remove(subject, place, secrets, listing, without)
+            reason = await self._visits.remove(subject, place, needed, listing, without)
             if reason:
                 left.append(removed.model_copy(update={"reason": reason[:300]}))
         return tuple(left)
@@ -191,7 +200,7 @@ def _part(subject: Subject, name: str, visit: Visit) -> Part:
         return Part(visit.decision.status)
     if visit.is_unreachable:
         return Part(None, visit.reason)
-    return Part(place_of(memories_of(subject.status).get(name)))
+    return Part(place_of(memories_of(subject.status).get(name)), is_late=True)
 
 
 def _as_decided(region: RegionStatus, part: Part | None) -> RegionStatus:

@@ -16,6 +16,10 @@ class UnreachableError(ClusterError):
     """No answer, or one that asks for patience: the same request may succeed later."""
 
 
+class BusyError(UnreachableError):
+    """It has answered, and asks for patience: itself, or a webhook that it asks, has trouble."""
+
+
 class ConflictError(ClusterError):
     """The object is not what the request took it for: it was changed, or made anew, by somebody else."""
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import aclosing, asynccontextmanager
 
 from weld_operator.adapters.cached_cluster import FollowedCluster
-from weld_operator.adapters.cluster import UnreachableError
+from weld_operator.adapters.cluster import BusyError, UnreachableError
 from weld_operator.adapters.collection import Page, WatchedObject
 from weld_operator.kinds import Kind, Object
 
@@ -19,7 +19,7 @@ class GuardedCluster(FollowedCluster):
     """Passes everything on to the connection that there is now.
 
     `connection` gives it, or raises UnreachableError where there is none. `failed` is told of each call that was not
-    answered, and `doubted` of a watch that broke: that may have other causes.
+    answered at all, and `doubted` of a watch that broke: that may have other causes.
     """
 
     def __init__(
@@ -105,6 +105,8 @@ class GuardedCluster(FollowedCluster):
 async def _telling(listener: Callable[[UnreachableError], None]) -> AsyncIterator[None]:
     try:
         yield
+    except BusyError:
+        raise
     except UnreachableError as error:
         listener(error)
         raise

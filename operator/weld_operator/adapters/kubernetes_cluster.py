@@ -13,6 +13,7 @@ from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
 from weld_api.names import FIELD_MANAGER, FINALIZER_MANAGER
 from weld_operator.adapters.cluster import (
+    BusyError,
     Cluster,
     ClusterError,
     ConflictError,
@@ -252,7 +253,8 @@ def _explained(kind: Kind, method: str, path: str, error: ApiException) -> Clust
         return ConflictError(message)
     if error.status in _REFUSALS:
         return RefusedError(message)
-    return UnreachableError(message)
+    # Who is not known any more is as good as cut off; all else was an answer.
+    return UnreachableError(message) if error.status == 401 else BusyError(message)
 
 
 def _status(body: str | None) -> Object:

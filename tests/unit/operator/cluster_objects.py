@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from weld_api import names
+from weld_api.action import ACTION_ANNOTATION, Verb
 from weld_api.spec import WeldModelSpec
 from weld_api.status import Revision, RevisionPhase, WeldModelStatus
 from weld_operator.desired.target import Target
@@ -173,3 +175,12 @@ def pod(name: str = "pod-1", *, ready: bool = False, **status: Any) -> Object:
 def container(name: str = "kserve-container", *, ready: bool = False, restarts: int = 0, **states: Object) -> Object:
     """A container's status; `states` are `state` and `lastState`."""
     return {"name": name, "ready": ready, "restartCount": restarts, **states}
+
+
+def acted(body: Object, verb: Verb, digest: str, number: int = 1) -> Object:
+    """A WeldModel once somebody has told the rollout of a bundle what to do."""
+    body = copy.deepcopy(body)
+    action = {"id": f"act-{number}", "verb": verb, "digest": digest, "by": "ann", "why": "the shift's end"}
+    text = json.dumps({**action, "at": "2026-11-23T12:00:00Z"})
+    body["metadata"].setdefault("annotations", {})[ACTION_ANNOTATION] = text
+    return body

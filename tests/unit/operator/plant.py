@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 
 from tests.unit.operator.clocks import HandClock
-from tests.unit.operator.cluster_objects import TARGET, deployment, digest, pod, revision_of, spec_of, weld_model
+from tests.unit.operator.cluster_objects import TARGET, acted, deployment, digest, pod, revision_of, spec_of, weld_model
 from tests.unit.operator.in_memory_cluster import InMemoryCluster
 from tests.unit.operator.played_metrics import PlayedMetrics
-from weld_api.action import ACTION_ANNOTATION, Verb
+from weld_api.action import Verb
 from weld_operator.desired.metadata import pod_labels
 from weld_operator.domain.observation import Obstacle
 from weld_operator.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, POD, WELD_MODEL, Key, Kind, Object
@@ -53,11 +52,7 @@ class Plant:
 
     def act(self, verb: Verb, letter: str, number: int = 1) -> None:
         """What somebody tells the rollout of this bundle."""
-        body = copy.deepcopy(self.body(WELD_MODEL, "north-line"))
-        action = {"id": f"act-{number}", "verb": verb, "digest": digest(letter), "by": "ann", "why": "the shift's end"}
-        text = json.dumps({**action, "at": "2026-11-23T12:00:00Z"})
-        body["metadata"].setdefault("annotations", {})[ACTION_ANNOTATION] = text
-        self.cluster.put(WELD_MODEL, body)
+        self.cluster.put(WELD_MODEL, acted(self.body(WELD_MODEL, "north-line"), verb, digest(letter), number))
 
     def serve(self, letter: str, available: int = 2, desired: int = 2) -> None:
         """KServe's part: the InferenceService's status, the Deployment and its Pods; so many of them are available."""

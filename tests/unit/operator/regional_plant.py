@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from tests.unit.operator.clocks import HandClock
-from tests.unit.operator.cluster_objects import NOW, TARGET, spec_of, weld_model
+from tests.unit.operator.cluster_objects import NOW, TARGET, acted, spec_of, weld_model
 from tests.unit.operator.in_memory_cluster import InMemoryCluster
 from tests.unit.operator.played_metrics import PlayedMetrics
+from weld_api.action import Verb
 from weld_operator.adapters.cluster_access import ClusterAccess, Silence
 from weld_operator.desired.metadata import pod_labels
 from weld_operator.kinds import DEPLOYMENT, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, POD, WELD_MODEL, Key, Kind, Object
@@ -97,6 +98,10 @@ class RegionalPlant:
         body = weld_model(spec) if body is None else copy.deepcopy(body)
         body["spec"] = spec
         self.home.put(WELD_MODEL, body)
+
+    def act(self, verb: Verb, letter: str) -> None:
+        """What somebody tells the rollouts of this bundle."""
+        self.home.put(WELD_MODEL, acted(self.body, verb, letter * 64))
 
     def delete(self) -> None:
         """Somebody deletes the WeldModel; a finalizer keeps it for now."""

@@ -25,7 +25,7 @@ from weld_operator.domain.regions.failover import FailoverCourse, next_failover
 from weld_operator.domain.regions.headroom import survived_losses
 from weld_operator.domain.regions.sights import sight_of_region, stable_of
 from weld_operator.domain.regions.summary import summary
-from weld_operator.domain.regions.waves import WaveCourse, is_refused
+from weld_operator.domain.regions.waves import WaveCourse, hearers, is_refused
 from weld_operator.domain.rollout.trial import Happening
 from weld_operator.domain.status_size import MOST_BYTES, fitted
 from weld_operator.domain.subject import Subject
@@ -42,11 +42,12 @@ class Part:
     """What came of one region at this moment.
 
     `decided`: the status of its decision; None where its cluster could not be reached, and `reason` says why in one
-    sentence.
+    sentence. `is_late`: nothing was decided now, and soon will be: it is as it was.
     """
 
     decided: WeldModelStatus | None
     reason: str = ""
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,11 @@ def whole(
     regions = tuple(fitted(each, _most_bytes(len(named) + len(staying))) for each in (*named, *staying))
     status = _status(subject, spec, elsewhere, course, regions, len(named), now)
     status = status.model_copy(update=_before_regions(course, parts))
+    hearing = _hearing(subject, before)
+    if any(parts[name].is_late for name in hearing if name in parts):
+        status = status.model_copy(update={"last_action": subject.status.last_action})
     looks = [moment for moment in (course.look_at, failover.look_at) if moment is not None]
-    told = (*course.happenings, *failover.happenings, *_refusals(subject, before))
+    told = (*course.happenings, *failover.happenings, *_refusals(subject, before), *_unheard(subject, hearing, parts))
     return Whole(status, told, min(looks, default=None))
 
 
@@ -212,6 +216,24 @@ def _before_regions(course: WaveCourse, parts: Mapping[str, Part]) -> dict[str, 
 
 def _most_bytes(regions: int) -> int:
     return min(MOST_BYTES, MOST_BYTES_OF_REGIONS // max(regions, 1))
+
+
+def _hearing(subject: Subject, before: Mapping[str, RegionStatus]) -> tuple[str, ...]:
+    """The regions that an act of a person is about which not all have heard."""
+    action = subject.action
+    if not isinstance(action, RolloutAction) or action.id == subject.status.last_action:
+        return ()
+    return hearers(before, action)
+
+
+def _unheard(subject: Subject, hearing: Iterable[str], parts: Mapping[str, Part]) -> Iterator[Happening]:
+    """An act does not wait for a cluster that cannot be reached: there it might be carried out long after."""
+    action = subject.action
+    for name in hearing:
+        part = parts.get(name)
+        if isinstance(action, RolloutAction) and part is not None and part.decided is None:
+            text = f"region {name} has not heard of {action.verb}, as its cluster cannot be reached: {part.reason}"
+            yield Happening("Warning", "ActRefused", f"{text}; by {action.by}: {action.why}", f"{action.id} {name}")
 
 
 def _refusals(subject: Subject, before: Mapping[str, RegionStatus]) -> Iterator[Happening]:

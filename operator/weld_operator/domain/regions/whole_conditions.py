@@ -7,9 +7,10 @@ from datetime import datetime
 
 from weld_api.region_status import WaveFailure
 from weld_api.spec import WeldModelSpec
-from weld_api.status import Condition, RegionStatus
+from weld_api.status import Condition, RegionStatus, WeldModelStatus
 from weld_operator.domain import conditions
 from weld_operator.domain.conditions import Phase, Verdict
+from weld_operator.domain.observation import Obstacle
 from weld_operator.domain.regions.sights import sight_of_region, stable_of
 from weld_operator.domain.subject import Subject
 from weld_operator.domain.trial_progress import ROLLED_BACK
@@ -74,6 +75,14 @@ def platform_ready(subject: Subject, regions: Regions, now: datetime) -> Conditi
             verdict = Verdict(found.status, found.reason, f"{region.name}: {found.message}")
             return conditions.dated("PlatformReady", verdict, subject, now)
     return conditions.dated("PlatformReady", Verdict("True", told[0][1].reason, told[0][1].message), subject, now)
+
+
+def hindered(status: WeldModelStatus, obstacle: Obstacle, subject: Subject, now: datetime) -> WeldModelStatus:
+    """The status where something that is of no region could not be written."""
+    verdict = Verdict("False", obstacle.reason, obstacle.message)
+    told = conditions.dated("Progressing", verdict, subject, now.replace(microsecond=0))
+    others = (each for each in status.conditions if each.type != "Progressing")
+    return status.model_copy(update={"conditions": (*others, told)})
 
 
 def phase_of(serves: Verdict, progresses: Verdict, regions: Regions) -> Phase:
