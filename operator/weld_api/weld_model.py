@@ -62,7 +62,9 @@ def _check_names(model: WeldModel) -> None:
 
 def sentence(error: ValidationError) -> str:
     """The first fault of a validation error: the field, the value and what would be right."""
-    first = error.errors()[0]
+    faults = error.errors()
+    # What is misspelled is missed too: its own name says more.
+    first = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])
     field = ".".join(str(part) for part in first["loc"]) or "the document"
     message = first["msg"].removeprefix("Value error, ")
     match first["type"]:
