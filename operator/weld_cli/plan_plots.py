@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 
@@ -15,6 +17,7 @@ from matplotlib.figure import Figure
 
 from weld_cli.plan_words import milliseconds, share, size
 from weld_operator.domain.capacity.arrivals import TickArrivals
+from weld_operator.domain.capacity.latency import Latency
 from weld_operator.domain.capacity.passes import Load, latency_of
 from weld_operator.domain.capacity.plan import Place, Plan
 from weld_operator.domain.capacity.subject import Subject
@@ -25,8 +28,7 @@ _FIGURE = (8.0, 4.5)
 
 
 def draw_plan(plan: Plan, subject: Subject, folder: Path) -> list[Path]:
-    """Write the pictures into `folder`; gives their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the pictures into `folder`, which is there; gives their paths."""
     pictures = {
         "growth": _growth(plan, subject),
         "losses": _losses(plan, subject),
@@ -58,7 +60,8 @@ def _growth(plan: Plan, subject: Subject) -> Figure:
     place = max(plan.places, key=lambda each: each.readings_per_second)
     replica, load = subject.replica(plan.scored_share), _load_of(place, subject)
     loss = place.losses[1].replicas_left
-    figure, (axes,) = _new(f"{place.name}: keeps up with {_growth_limit(place)} times what was planned")
+    figure, (axes,) = _new("")
+    axes.set_yscale("log")
     for left, colour, label in (
         (place.size.replicas, CALM, f"all {place.size.replicas} replicas"),
         (loss, FAIR, f"a machine lost: {loss} left"),
@@ -69,23 +72,40 @@ def _growth(plan: Plan, subject: Subject) -> Figure:
                 for factor in _FACTORS
             ]
             axes.plot(_FACTORS, [each.p99 * 1000 for each in found], marker="o", color=colour, label=label)
+            _mark_too_late(axes, found, subject.assets.goals.on_time, "below" if colour == CALM else "above")
+            if left == place.size.replicas:
+                figure.suptitle(_growth_in_words(place, found, subject.assets.goals.on_time), fontweight="bold")
     deadline = subject.deadline * 1000
     axes.axhline(deadline, color=BAD, linestyle="--")
     axes.text(_FACTORS[0], deadline * 1.05, f"deadline {deadline:g} ms", color=BAD, va="bottom")
     axes.axvline(1, color="gray", linestyle=":")
-    axes.text(1, axes.get_ylim()[0], " as planned", color="gray", va="bottom", rotation=90)
+    axes.text(1, 0.6, " as planned", color="gray", transform=axes.get_xaxis_transform())
     axes.set(
-        yscale="log",
         xlabel="readings that come, over those that were planned for",
         ylabel="99 of 100 answers within, ms",
     )
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="best")
     return figure
 
 
-def _growth_limit(place: Place) -> str:
-    return f"{1 / place.size.occupancy:.1f}"
+def _mark_too_late(axes: Axes, found: Sequence[Latency], goal: float, side: Literal["above", "below"]) -> None:
+    """Where too few readings are answered in time: those that are refused have no latency."""
+    shift, anchor = (1.2, "bottom") if side == "above" else (1 / 1.2, "top")
+    for factor, each in zip(_FACTORS, found, strict=True):
+        if each.on_time < goal:
+            height, text = 1000 * each.p99, f"{share(each.on_time)} on time"
+            axes.plot(factor, height, marker="o", markersize=12, fillstyle="none", color=BAD, linestyle="")
+            axes.text(factor, height * shift, text, color=BAD, fontsize=8, ha="right", va=anchor)
+
+
+def _growth_in_words(place: Place, found: Sequence[Latency], goal: float) -> str:
+    """Up to which of the drawn rates, and all below it, the goal is reached."""
+    kept = [factor for factor, _ in takewhile(lambda one: one[1].on_time >= goal, zip(_FACTORS, found, strict=True))]
+    if not kept:
+        return f"{place.name}: does not reach {share(goal)} on time"
+    more = " and more" if kept[-1] == _FACTORS[-1] else ""
+    return f"{place.name}: {share(goal)} on time up to {kept[-1]:g} times what was planned{more}"
 
 
 def _load_of(place: Place, subject: Subject) -> Load:
@@ -193,7 +213,7 @@ def _placement(plan: Plan) -> Figure:
     """The two placements side by side."""
     one, many = plan.placements
     figure, axes = _new("One place for everything, or one for each region", 4)
-    names = ["one place", f"{many.places} places"]
+    names = ["one place", f"{many.places} {'place' if many.places == 1 else 'places'}"]
     panels = [
         ("answer at the farthest\ngateway, p99, ms", [1000 * one.p99, 1000 * many.p99], "{:.3g}"),
         ("over borders, MB/s", [one.bytes_abroad_per_second / 1e6, many.bytes_abroad_per_second / 1e6], "{:.3g}"),
@@ -209,7 +229,10 @@ def _placement(plan: Plan) -> Figure:
         bars = each.bar(names, values, color=[CALM, GOOD])
         each.bar_label(bars, [form.format(value) for value in values], fontsize=9)
         each.set_title(label, fontsize=10)
-        each.set_ylim(0, max(*values, 1e-9) * 1.18)
+        each.set_ylim(0, (max(values) or 1) * 1.18)
+    if many.places == 1:
+        figure.supxlabel("There is one region: nothing to choose.", fontsize=10)
+        return figure
     law = f"against the law in {', '.join(one.refused_by_law)}" if one.refused_by_law else "allowed by law"
     figure.supxlabel(f"One place is {law}.", fontsize=10)
     return figure
