@@ -27,16 +27,23 @@ def plan(
         Path | None, typer.Option(metavar="FILE", help="YAML of your prices; left out: nothing is said of money.")
     ] = None,
     what_if: Annotated[
-        list[str] | None, typer.Option("--what-if", metavar="KEY=VALUE", help="Reckon with another value.")
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="KEY=VALUE",
+            help="Another value; a wrong KEY lists all.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; bytes, seconds, shares.")] = False,
     plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to draw pictures into.")] = None,
 ) -> None:
     """Plan replicas, cores, memory, network, ledger and cost, and what losses, jitter and sampling do. No cluster."""
-    with failures_in_a_sentence(extra="plan"):
+    with failures_in_a_sentence(extra="predictor"):
         from weld_operator.domain.capacity.plan import plan_for
         from weld_operator.domain.capacity.subject import PlanError
 
+        if plots is not None:
+            _make(plots)
         subject = _subject(file, assets, bundle, prices, what_if or [])
         try:
             found = plan_for(subject)
@@ -49,6 +56,14 @@ def plan(
 
             for path in draw_plan(found, subject, plots):
                 typer.echo(f"drawn: {path}", err=True)
+
+
+def _make(plots: Path) -> None:
+    """Before the reckoning, which takes its time."""
+    try:
+        plots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--plots {plots} cannot be made ({error.strerror}); name a folder to write into") from error
 
 
 def _show(found: Plan, subject: Subject, as_json: bool) -> None:
@@ -71,7 +86,7 @@ def _subject(file: Path, assets: Path, bundle: Path | None, prices: Path | None,
         raise CommandError(f"{file} has {len(models)} WeldModels; a plan is of one")
     given = read_assets(assets)
     card = None if bundle is None else read_card_of(bundle)
-    throughput = given.throughput or (card.throughput if card is not None else None)
+    throughput = (None if card is None else card.throughput) or given.throughput
     if throughput is None:
         raise CommandError(
             "nothing says how fast the bundle is: `weldserve bundle measure DIR --out NEW` measures it and writes it "

@@ -119,10 +119,9 @@ def _bytes(plan: Plan, subject: Subject) -> Iterator[str]:
             )
         )
     yield from table(("region", "readings in", "answers out", "ledger/reading", "a day", f"{ledger.years} years"), rows)
-    yield (
-        f"  The ledger keeps {ledger.policy}, {ledger.copies} time(s), compressed {ledger.compression:g} to 1. "
-        "--what-if ledger=decisions keeps no inputs."
-    )
+    times = "once" if ledger.copies == 1 else f"{ledger.copies} times"
+    hint = "" if ledger.policy == "decisions" else " --what-if ledger=decisions keeps no inputs."
+    yield f"  The ledger keeps {ledger.policy}, {times}, compressed {ledger.compression:g} to 1.{hint}"
 
 
 def _costs(plan: Plan) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,8 +107,8 @@ def _in_assets(path: str, read: Callable[[str], Any]) -> Callable[[Told, str], N
 def _kilometres(told: Told, text: str) -> None:
     """More pipeline, with as many readings on each kilometre."""
     kilometres = _number(text)
-    if not kilometres > 0:
-        raise ValueError("a pipeline is longer than 0 km")
+    if not 0 < kilometres < math.inf:
+        raise ValueError("a pipeline is longer than 0 km, and has an end")
     readings = round(told.spec["workload"]["readingsPerTick"] * kilometres / told.assets["kilometres"])
     if not 1 <= readings <= _MOST_READINGS:
         raise ValueError(f"that would be {readings:,} readings in a tick, expected 1 to {_MOST_READINGS:,}")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
+from weld_api.card import Throughput
+from weld_cli import plan_files
 from weld_cli.main import app
 
 EXAMPLES = Path("manifests/examples")
@@ -62,6 +66,7 @@ def test_what_if_changes_what_is_reckoned() -> None:
         ("jitter=200ms", "--what-if jitter=200ms: spec.workload.jitter: workload.jitter must be shorter"),
         ("readingsPerTick=many", "'many' is not a whole number; it takes a whole number, such as 20000"),
         ("kilometres=-1", "a pipeline is longer than 0 km"),
+        ("kilometres=inf", "a pipeline is longer than 0 km, and has an end"),
         ("precision=95", "95 is not a share above 0 and at most 1"),
         ("survive=continent", "it takes nothing, machine or zone, such as zone"),
         ("requestReadings=20000", "delivery.requestReadings 20,000 must not be above serving.batching.maxReadings"),
@@ -81,6 +86,36 @@ def test_a_missing_price_is_named_and_not_taken_for_nothing(tmp_path: Path) -> N
     found = of_one_pipeline("--prices", prices)
     assert found.exit_code == 1
     assert found.stderr == f"weldserve: {prices}: falseDig is required\n"
+
+
+def test_a_misspelled_price_is_named_itself(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(PRICES.read_text().replace("falseDig:", "falsDig:"))
+    found = of_one_pipeline("--prices", prices)
+    assert found.stderr == f"weldserve: {prices}: falsDig is not a field that weldserve knows\n"
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_reckoned(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    found = of_one_pipeline("--plots", tmp_path / "file")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert found.stderr.startswith(f"weldserve: --plots {tmp_path / 'file'} cannot be made (File exists)")
+
+
+def test_what_was_measured_of_the_bundle_goes_before_what_the_assets_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assets = yaml.safe_load(ASSETS.read_text())
+    throughput = {**assets["throughput"], "machine": "a machine of ours"}
+    card = SimpleNamespace(
+        throughput=Throughput.model_validate(throughput),
+        evaluation=SimpleNamespace(precision=0.95, recall=0.5),
+        inputs=range(24),
+    )
+    monkeypatch.setattr(plan_files, "read_card_of", lambda _: card)
+    found = of_one_pipeline("--bundle", tmp_path)
+    assert found.exit_code == 0, found.output
+    assert "a machine of ours" in found.stdout
 
 
 def test_without_a_measured_throughput_the_way_to_one_is_said(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class PlanAssets(Schema):
     goals: Goals = Goals()
     machine_availability: Annotated[float, Field(gt=0, lt=1, description="Share of the time that one is up.")] = 0.999
     card: Annotated[CardFigures | None, Field(description="Absent: the bundle's card.")] = None
-    throughput: Annotated[Throughput | None, Field(description="Measured; absent: the bundle's card has it.")] = None
+    throughput: Annotated[Throughput | None, Field(description="Measured; a bundle's card goes before it.")] = None
 
     @model_validator(mode="after")
     def _regions_are_distinct(self) -> Self:
