@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from datetime import timedelta
 from typing import Protocol
 
@@ -25,6 +26,11 @@ LATER = Backoff(first=1.0, longest=60.0)
 """For what does not go away by itself, though an API server that starts denies rights that it has not read yet."""
 
 
+def next_look(look_after: timedelta, resync: timedelta, chance: float) -> timedelta:
+    """Time until the next look; without a cause between half and all of `resync`, by `chance` in [0, 1)."""
+    return min(look_after, resync * (0.5 + chance / 2))
+
+
 class Reconciles(Protocol):
     """What the workers do with a key."""
 
@@ -36,10 +42,15 @@ class Workers:
     """The queue of WeldModels, and the work on them."""
 
     def __init__(self, reconciler: Reconciles, clock: Clock, metrics: Metrics, *, resync: timedelta) -> None:
+        """`resync`: the longest time without a look. It is shortened by chance, so that a fleet that was looked at all at
+        once, as after a start, is not looked at all at once for ever.
+        """
         self._reconciler = reconciler
         self._clock = clock
         self._metrics = metrics
         self._resync = resync
+        # Chance only spreads looks; nobody gains by guessing it.
+        self._chance = random.Random()
         self._queue: WorkQueue[Key] = WorkQueue(clock)
 
     def __len__(self) -> int:
@@ -75,7 +86,7 @@ class Workers:
             self._metrics.reconciliations.labels("success").inc()
             self._queue.forget_failures(key)
             if look_after is not None:
-                self._queue.add(key, min(look_after, self._resync).total_seconds())
+                self._queue.add(key, next_look(look_after, self._resync, self._chance.random()).total_seconds())
         finally:
             self._queue.done(key)
             self._metrics.duration.observe(self._clock.monotonic() - started)

@@ -14,7 +14,7 @@ from weld_operator.adapters.cluster import ConflictError, RefusedError, Unreacha
 from weld_operator.kinds import Key
 from weld_operator.logs import json_formatter, with_key
 from weld_operator.metrics import Metrics
-from weld_operator.workers import Workers
+from weld_operator.workers import Workers, next_look
 
 KEY = Key("plant-a", "north-line")
 
@@ -84,6 +84,22 @@ async def test_a_weld_model_is_looked_at_again_when_it_asked_for_it() -> None:
     workers = _workers(reconciler, Metrics())
     workers.notice(KEY)
     await _work(workers, reconciler)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chance", "seconds"),
+    [
+        (timedelta.max, 0.0, 300),
+        (timedelta.max, 0.5, 450),
+        (timedelta.max, 0.99, 597),
+        (timedelta(seconds=5), 0.0, 5),
+        (timedelta(seconds=400), 0.99, 400),
+    ],
+)
+def test_what_was_looked_at_at_once_is_not_looked_at_again_at_once(
+    wanted: timedelta, chance: float, seconds: float
+) -> None:
+    assert next_look(wanted, timedelta(minutes=10), chance) == timedelta(seconds=seconds)
 
 
 async def test_a_weld_model_that_is_gone_is_not_looked_at_again() -> None:
