@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from weld_api.names import revision_name
 from weld_api.quantity import parse_duration
@@ -18,6 +17,7 @@ from weld_api.spec import WeldModelSpec
 from weld_api.status import BundleReference, Replicas, Revision, WeldModelStatus
 from weld_operator.domain import conditions, next_look
 from weld_operator.domain.observation import Observation
+from weld_operator.domain.plain_number import plain_number
 from weld_operator.domain.regions.endpoints import published
 from weld_operator.domain.revisions import (
     Course,
@@ -145,18 +145,12 @@ def _status(subject: Subject, course: Course, observation: Observation, url: str
         endpoints=published((), url, subject.status.endpoints, now),
         readings_per_second=subject.status.readings_per_second
         if subject.spec is None
-        else _plain(subject.spec.workload.readings_per_second),
+        else plain_number(subject.spec.workload.readings_per_second),
     )
 
 
 def _reference(revision: Revision | None) -> BundleReference | None:
     return None if revision is None else BundleReference(version=revision.version, digest=revision.digest)
-
-
-def _plain(number: Decimal) -> str:
-    """A number without exponent and superfluous zeros: `100000`, `33.333`."""
-    text = f"{number:.3f}"
-    return text.rstrip("0").rstrip(".")
 
 
 def _look_after(

@@ -83,6 +83,12 @@ async def test_the_status_says_how_it_stands_in_each_region_and_in_all(plant: Re
     assert "revisions" not in plant.status or plant.status["revisions"] == []
 
 
+async def test_the_rate_is_as_plain_as_without_regions(plant: RegionalPlant) -> None:
+    plant.home.objects[WELD_MODEL, "plant-a", "north-line"]["spec"]["workload"]["tick"] = "300ms"
+    await plant.reconciler.reconcile(KEY)
+    assert plant.status["readingsPerSecond"] == "33333.333"
+
+
 async def test_nothing_is_written_at_rest(plant: RegionalPlant) -> None:
     before = len(plant.home.writes)
     for _ in range(5):

@@ -18,6 +18,7 @@ from weld_api.region_status import Destination
 from weld_api.spec import WeldModelSpec
 from weld_api.status import BundleReference, PlaceStatus, RegionStatus, Replicas, WeldModelStatus
 from weld_operator.domain import conditions
+from weld_operator.domain.plain_number import plain_number
 from weld_operator.domain.regions import whole_conditions
 from weld_operator.domain.regions.asks import Ask
 from weld_operator.domain.regions.endpoints import published
@@ -181,7 +182,7 @@ def _status(
         replicas=Replicas(
             desired=sum(region.replicas.desired for region in own), ready=sum(region.replicas.ready for region in own)
         ),
-        readings_per_second=f"{spec.workload.readings_per_second.normalize():f}",
+        readings_per_second=plain_number(spec.workload.readings_per_second),
         regions=regions,
         summary=summary(own, elsewhere),
         elsewhere=elsewhere,
