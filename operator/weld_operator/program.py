@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -164,6 +165,9 @@ class _Program:
             tasks.create_task(self._cached.run(), name="cache")
             await self._cached.until_asked()
             _log.info("Knows %d WeldModels", len(self._cached.weld_models()))
+            # What is known now stays: to look through it for garbage again and again would stop everything each time.
+            gc.collect()
+            gc.freeze()
             for number in range(self._settings.workers):
                 tasks.create_task(self.workers.work(), name=f"worker {number}")
 
