@@ -42,8 +42,9 @@ class Workers:
     """The queue of WeldModels, and the work on them."""
 
     def __init__(self, reconciler: Reconciles, clock: Clock, metrics: Metrics, *, resync: timedelta) -> None:
-        """`resync`: the longest time without a look. It is shortened by chance, so that a fleet that was looked at all at
-        once, as after a start, is not looked at all at once for ever.
+        """`resync`: the longest time without a look.
+
+        It is shortened by chance, so that a fleet that was looked at all at once is not looked at so for ever.
         """
         self._reconciler = reconciler
         self._clock = clock
