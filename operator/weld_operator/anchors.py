@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from weld_operator.adapters.cluster import ConflictError
 from weld_operator.adapters.cluster_access import ClusterAccess
-from weld_operator.desired.anchor import anchor, anchor_name, home_of, is_anchor_of
+from weld_operator.desired.anchor import anchor, anchor_name, home_of, is_anchor_of, is_left_over
 from weld_operator.domain.subject import Owner, Subject
 from weld_operator.kinds import CONFIG_MAP, Object
 from weld_operator.metrics import Metrics
@@ -20,10 +21,11 @@ class AnchorTakenError(Exception):
 
 
 class Anchors:
-    """`home`: this installation, in words."""
+    """`home`: this installation, in words; `installation`: its uid, empty while that is not known."""
 
-    def __init__(self, home: str, metrics: Metrics) -> None:
+    def __init__(self, home: str, installation: Callable[[], str], metrics: Metrics) -> None:
         self._home = home
+        self._installation = installation
         self._metrics = metrics
 
     async def find(self, access: ClusterAccess, subject: Subject, listing: Listing) -> Owner | None:
@@ -31,17 +33,19 @@ class Anchors:
 
         Raises AnchorTakenError, ConflictError while it is on its way out, and any other ClusterError.
         """
-        name = anchor_name(subject.name)
-        listed = (body for body in listing.get(CONFIG_MAP) or () if body["metadata"]["name"] == name)
-        body = next(listed, None) or await access.cluster.get(CONFIG_MAP, subject.namespace, name)
+        body = await _there(access, subject, listing)
         return None if body is None else _owner(body, subject)
 
     async def ensure(self, access: ClusterAccess, subject: Subject, listing: Listing) -> Owner:
-        """The WeldModel's anchor there, made where there is none. Raises as `find` does."""
-        found = await self.find(access, subject, listing)
-        if found is not None:
-            return found
-        made = await access.cluster.create(CONFIG_MAP, anchor(subject, self._home))
+        """The WeldModel's anchor there, made where there is none; raises as `find` does.
+
+        What an earlier WeldModel of the name left there, as its deletion waited in vain for that cluster, goes first.
+        """
+        body = await _there(access, subject, listing)
+        if body is not None:
+            await self._clear(access, subject, body)
+            return _owner(body, subject)
+        made = await access.cluster.create(CONFIG_MAP, anchor(subject, self._home, self._installation()))
         self._metrics.writes.labels(CONFIG_MAP.name, "create").inc()
         _log.info(
             "Made ConfigMap %s, to which all else in the cluster of Secret %s belongs",
@@ -58,6 +62,18 @@ class Anchors:
         body = await access.cluster.get(CONFIG_MAP, subject.namespace, anchor_name(subject.name))
         if body is None or not is_anchor_of(body, subject):
             return False
+        await self._delete(access, subject, body)
+        return True
+
+    async def _clear(self, access: ClusterAccess, subject: Subject, body: Object) -> None:
+        """Raises ConflictError where it was left over: what belonged to it goes with it, and then there is room."""
+        if is_anchor_of(body, subject) or not is_left_over(body, self._installation()):
+            return
+        if not is_going(body):
+            await self._delete(access, subject, body)
+        raise ConflictError(f"ConfigMap {anchor_name(subject.name)} of an earlier WeldModel is being deleted")
+
+    async def _delete(self, access: ClusterAccess, subject: Subject, body: Object) -> None:
         await access.cluster.delete(CONFIG_MAP, subject.namespace, anchor_name(subject.name), body["metadata"]["uid"])
         self._metrics.writes.labels(CONFIG_MAP.name, "delete").inc()
         _log.info(
@@ -65,7 +81,13 @@ class Anchors:
             anchor_name(subject.name),
             access.secret,
         )
-        return True
+
+
+async def _there(access: ClusterAccess, subject: Subject, listing: Listing) -> Object | None:
+    """What has the name of the WeldModel's anchor there."""
+    name = anchor_name(subject.name)
+    listed = (body for body in listing.get(CONFIG_MAP) or () if body["metadata"]["name"] == name)
+    return next(listed, None) or await access.cluster.get(CONFIG_MAP, subject.namespace, name)
 
 
 def _owner(body: Object, subject: Subject) -> Owner:

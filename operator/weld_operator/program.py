@@ -116,6 +116,7 @@ class _Program:
             self._platform.shortcomings_for,
             remotes=self._remotes,
             home=f"{settings.lease_name} in namespace {settings.lease_namespace}, {settings.domain}",
+            installation=lambda: self._lease.uid,
             residency=settings.residency,
             cleanup=parse_duration(settings.remote_cleanup),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from weld_operator.adapters.clock import Clock
@@ -38,16 +39,18 @@ class Reconciler:
         *,
         remotes: RemoteClusters | None = None,
         home: str = "",
+        installation: Callable[[], str] = lambda: "",
         residency: Residency = ANYTHING,
         cleanup: timedelta = timedelta(seconds=60),
     ) -> None:
         """`shortcomings` of the platform, as they are known now, for WeldModels with a demand.
 
-        `remotes`: other clusters. `home`: this installation, in words. `residency`: what may be served, and of
-        which country. `cleanup`: time that a deleted WeldModel waits for what it has in other clusters to be deleted.
+        `remotes`: other clusters. `home`: this installation, in words, and `installation` its uid. `residency`: what
+        may be served, and of which country. `cleanup`: time that a deleted WeldModel waits for what it has in other
+        clusters to be deleted.
         """
         remotes = remotes or NoRemoteClusters()
-        anchors = Anchors(home, metrics)
+        anchors = Anchors(home, installation, metrics)
         self._cluster = cluster
         self._metrics = metrics
         self._measuring = measuring

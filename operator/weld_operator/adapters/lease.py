@@ -58,6 +58,11 @@ class Lease:
             return False
         return self._clock.monotonic() - self._renewed_at < self._times.renew_deadline
 
+    @property
+    def uid(self) -> str:
+        """Of the Lease, the same for all replicas of an installation and for no other; empty before it was seen."""
+        return str(self._seen.get("metadata", {}).get("uid", ""))
+
     async def acquire(self) -> None:
         """Wait until this replica leads."""
         while not await self.take():

@@ -81,6 +81,7 @@ class RegionalPlant:
             self.measuring,
             remotes=self.remotes,
             home="br",
+            installation=lambda: "uid-of-the-lease",
             cleanup=CLEANUP,
         )
 

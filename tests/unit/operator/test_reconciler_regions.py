@@ -11,7 +11,7 @@ from tests.unit.operator.cluster_objects import UID
 from tests.unit.operator.in_memory_cluster import CrashError, InMemoryCluster
 from tests.unit.operator.regional_plant import BOTH, HERE, KEY, THERE, RegionalPlant, serving_of
 from weld_api.names import MODEL_LABEL, REGION_LABEL, REGIONS_FINALIZER, predictor_name
-from weld_operator.desired.anchor import HOME_ANNOTATION, MODEL_UID_ANNOTATION
+from weld_operator.desired.anchor import HOME_ANNOTATION, INSTALLATION_ANNOTATION, MODEL_UID_ANNOTATION
 from weld_operator.kinds import (
     CONFIG_MAP,
     EVENT,
@@ -160,6 +160,19 @@ async def test_an_anchor_of_another_installation_is_not_taken_over() -> None:
         "what it left there goes with it"
     )
     assert _owned(plant.north) == []
+
+
+async def test_what_an_earlier_weld_model_of_the_name_left_elsewhere_goes_first() -> None:
+    plant = RegionalPlant()
+    annotations = {MODEL_UID_ANNOTATION: "of-an-earlier-one", INSTALLATION_ANNOTATION: "uid-of-the-lease"}
+    left = {"name": "north-line.anchor", "namespace": "plant-a", "annotations": annotations}
+    plant.north.put(CONFIG_MAP, {"metadata": left})
+    owner = {"kind": "ConfigMap", "name": "north-line.anchor", "uid": plant.north.objects[ANCHOR]["metadata"]["uid"]}
+    service = {"name": "north-line-north-old", "namespace": "plant-a", "ownerReferences": [owner]}
+    plant.north.put(INFERENCE_SERVICE, {"metadata": service, "spec": {"predictor": {"minReplicas": 1}}})
+    await plant.until_a_serves()
+    assert plant.north.objects[ANCHOR]["metadata"]["annotations"][MODEL_UID_ANNOTATION] == UID
+    assert _owned(plant.north) == _in_region("north", "a")
 
 
 async def test_a_finalizer_is_there_before_anything_elsewhere_and_only_for_that(plant: RegionalPlant) -> None:
