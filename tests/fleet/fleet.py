@@ -19,7 +19,8 @@ from weld_operator.kinds import WELD_MODEL
 AT_ONCE = 8
 PAUSE_SECONDS = 0.2
 REACTION_SECONDS = 30.0
-FIRST_MOST_REPLICAS = 8
+FIRST_MOST_REPLICAS, LAST_MOST_REPLICAS = 8, 1000
+"""The latter is the most that a WeldModel may have."""
 
 
 class Fleet:
@@ -75,7 +76,7 @@ class Fleet:
     async def change(self, name: str) -> float:
         """Let a WeldModel have other replicas at the most; gives the seconds until all its InferenceServices do."""
         self._changes += 1
-        most = FIRST_MOST_REPLICAS + self._changes
+        most = FIRST_MOST_REPLICAS + 1 + self._changes % (LAST_MOST_REPLICAS - FIRST_MOST_REPLICAS)
         began = time.monotonic()
         await self._api.patch(place(WELD_MODEL, name), {"spec": {"serving": {"scaling": {"maxReplicas": most}}}})
         async with asyncio.timeout(REACTION_SECONDS):
