@@ -17,7 +17,8 @@ from weld_operator.adapters.connection import current_credentials, load_connecti
 from weld_operator.adapters.fenced_cluster import FencedCluster
 from weld_operator.adapters.health_server import HealthServer
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
-from weld_operator.adapters.lease import Lease, LeaseLostError, LeaseTimes
+from weld_operator.adapters.leadership import Leadership
+from weld_operator.adapters.lease import JointLease, Lease, LeaseLostError, LeaseTimes
 from weld_operator.adapters.prometheus_metrics import PrometheusMetrics
 from weld_operator.adapters.published_documents import PublishedDocuments
 from weld_operator.adapters.published_server import Certificate, PublishedServer
@@ -37,6 +38,7 @@ from weld_operator.platform_observer import PlatformObserver
 from weld_operator.platform_watch import PlatformWatch
 from weld_operator.reconciler import Reconciler
 from weld_operator.settings import OperatorSettings
+from weld_operator.sharding import Shard
 from weld_operator.workers import Workers
 
 _log = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ async def run(settings: OperatorSettings) -> None:
         program = _Program(settings, cluster)
 
         def notice(key: Key) -> None:
-            loop.call_soon_threadsafe(program.workers.notice, key)
+            loop.call_soon_threadsafe(program.notice, key)
 
         watcher = Watcher(lambda: current_credentials(connection), settings.namespaces, notice)
         await program.run_until(stopped, watcher)
@@ -68,10 +70,14 @@ class _Program:
     def __init__(self, settings: OperatorSettings, cluster: FollowedCluster) -> None:
         self._settings = settings
         self._clock = SystemClock()
-        self._cached = CachedCluster(cluster, self._clock, settings.namespaces, self._notice)
+        self._shard = Shard() if settings.shards == 1 else None
+        """Which of them is not known before it leads."""
+        self._cached = CachedCluster(
+            cluster, self._clock, settings.namespaces, self._notice_object, concerns=self._concerns
+        )
         self._metrics = Metrics()
-        self._lease = _lease(settings, cluster, self._clock)
-        self._metrics.leader.set_function(lambda: float(self._lease.is_held))
+        self._leadership = _leadership(settings, cluster, self._clock)
+        self._metrics.leader.set_function(lambda: float(self._leadership.is_held))
         target = Target(
             settings.gateway_namespace,
             settings.gateway_name,
@@ -96,19 +102,20 @@ class _Program:
             cluster,
             self._clock,
             target,
-            lambda remote: FencedCluster(remote, self._lease),
-            lambda key: self.workers.notice(key),
+            lambda remote: FencedCluster(remote, self._leadership),
+            self.notice,
+            self._concerns,
         )
         self._metrics.watch_clusters(self._remotes.states)
         reconciler = Reconciler(
-            FencedCluster(self._cached, self._lease),
+            FencedCluster(self._cached, self._leadership),
             self._clock,
             target,
             self._metrics,
             Measuring(
                 self._prometheus or self._pods,
                 self._clock,
-                lambda key: self.workers.notice(key),
+                self.notice,
                 pods=self._pods,
                 regional=self._prometheus or self._pods_of_regions,
                 documents=self._documents,
@@ -116,7 +123,7 @@ class _Program:
             self._platform.shortcomings_for,
             remotes=self._remotes,
             home=f"{settings.lease_name} in namespace {settings.lease_namespace}, {settings.domain}",
-            installation=lambda: self._lease.uid,
+            installation=lambda: self._leadership.uid,
             residency=settings.residency,
             cleanup=parse_duration(settings.remote_cleanup),
         )
@@ -143,7 +150,7 @@ class _Program:
             await _run_both_until(stopped, self._lead(), self._watch_platform(watcher))
         finally:
             watcher.stop()
-            await self._lease.release()
+            await self._leadership.release()
             await health.stop()
             if self._published is not None:
                 await self._published.stop()
@@ -157,9 +164,11 @@ class _Program:
 
     async def _lead(self) -> None:
         """Wait for the Lease, then work as long as it is held."""
-        _log.info("Waiting for the Lease as %s", self._settings.identity)
-        await self._lease.acquire()
-        _log.info("Leading")
+        settings = self._settings
+        _log.info("Waiting for the Lease as %s", settings.identity)
+        await self._leadership.acquire()
+        self._shard = Shard(self._leadership.number, settings.shards)
+        _log.info("Leading" if settings.shards == 1 else f"Leading shard {self._shard.number} of {settings.shards}")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_lease(), name="lease")
             # Not before: what the leader before has written last must be known. Each WeldModel is noticed on the way.
@@ -174,16 +183,24 @@ class _Program:
 
     async def _keep_lease(self) -> None:
         try:
-            await self._lease.keep()
+            await self._leadership.keep()
         except LeaseLostError as error:
             # Another replica may lead already: no write of this one, not even one under way, may come after its first.
             _log.critical("Not leading any more, ending at once: %s", error)
             logging.shutdown()
             os._exit(LEASE_LOST)
 
-    def _notice(self, kind: Kind, body: Object) -> None:
-        for key in keys_about(kind, body):
+    def notice(self, key: Key) -> None:
+        """Something may have happened to this WeldModel."""
+        if self._shard is not None and self._shard.has(key):
             self.workers.notice(key)
+
+    def _notice_object(self, kind: Kind, body: Object) -> None:
+        for key in keys_about(kind, body):
+            self.notice(key)
+
+    def _concerns(self, kind: Kind, body: Object) -> bool:
+        return self._shard is not None and self._shard.is_about(kind, body)
 
     def _notice_all(self) -> None:
         for key in self._cached.weld_models():
@@ -222,16 +239,19 @@ def _published(settings: OperatorSettings, cluster: Cluster, clock: Clock) -> Pu
     )
 
 
-def _lease(settings: OperatorSettings, cluster: Cluster, clock: Clock) -> Lease:
+def _leadership(settings: OperatorSettings, cluster: Cluster, clock: Clock) -> Leadership:
     duration, deadline, retry = (
         parse_duration(text).total_seconds()
         for text in (settings.lease_duration, settings.lease_renew_deadline, settings.lease_retry)
     )
-    return Lease(
-        cluster,
-        clock,
-        namespace=settings.lease_namespace,
-        name=settings.lease_name,
-        identity=settings.identity,
-        times=LeaseTimes(duration, deadline, retry),
-    )
+    times = LeaseTimes(duration, deadline, retry)
+    name, namespace = settings.lease_name, settings.lease_namespace
+
+    def own(name: str) -> Lease:
+        return Lease(cluster, clock, namespace=namespace, name=name, identity=settings.identity, times=times)
+
+    if settings.shards == 1:
+        return Leadership(clock, [own(name)], retry=retry)
+    division = f"{settings.shards} shards"
+    joint = JointLease(cluster, clock, namespace=namespace, name=name, identity=division, times=times)
+    return Leadership(clock, [own(f"{name}-{number}") for number in range(settings.shards)], joint, retry=retry)

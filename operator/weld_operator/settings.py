@@ -62,10 +62,25 @@ class OperatorSettings(Arguments):
             "be left after that is told in an Event."
         ),
     ] = "60s"
+    shards: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Parts that the WeldModels are divided into, each looked after by another replica; the same "
+            "for all replicas.",
+        ),
+    ] = 1
     lease_namespace: Annotated[str, Field(pattern=DNS_LABEL_PATTERN, description="Namespace of the Lease.")] = (
         "weldserve-system"
     )
-    lease_name: Annotated[str, Field(pattern=NAME_PATTERN, description="Name of the Lease.")] = "weldserve-operator"
+    lease_name: Annotated[
+        str,
+        Field(
+            pattern=NAME_PATTERN,
+            description="Name of the Lease; with shards each has one beside it, `<name>-0` and so on.",
+        ),
+    ] = "weldserve-operator"
     lease_duration: Annotated[
         Duration,
         Field(description="Time after which another replica takes a Lease that is not renewed; whole seconds."),

@@ -17,9 +17,13 @@ USER = f"system:serviceaccount:{HOME}:{ACCOUNT}"
 _KINDS = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
-async def operator_rights(folder: Path, *namespaces: str, release: str = "weldserve", home: str = HOME) -> list[Object]:
+async def operator_rights(
+    folder: Path, *namespaces: str, release: str = "weldserve", home: str = HOME, shards: int = 1
+) -> list[Object]:
     """The ServiceAccount, Roles and RoleBindings of a release's operator, for a country of these namespaces."""
     program = (await asyncio.to_thread(ensure, ["helm"]))["helm"]
     helm = Helm(program, folder / "helm")
-    documents = await helm.template(release, "weldserve", home, country_values("br", *namespaces))
+    values = country_values("br", *namespaces)
+    values["operator"] = {**values.get("operator", {}), "shards": shards, "replicas": shards + 1}
+    documents = await helm.template(release, "weldserve", home, values)
     return [document for document in documents if document["kind"] in _KINDS]

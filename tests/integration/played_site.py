@@ -49,9 +49,17 @@ class PlayedSite:
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, folder: Path, *, admission_plugins: Sequence[str] = (), definition: Object | None = None
+        cls,
+        folder: Path,
+        *,
+        admission_plugins: Sequence[str] = (),
+        definition: Object | None = None,
+        shards: int = 1,
     ) -> AsyncIterator[PlayedSite]:
-        """Start one with a Gateway that is programmed; `definition` of the WeldModel, the present one when absent."""
+        """Start one with a Gateway that is programmed; `definition` of the WeldModel, the present one when absent.
+
+        `shards`: as many as its operators may lead.
+        """
         plane = await ControlPlane.start(folder / "plane", admission_plugins=admission_plugins)
         async with plane, plane.api() as api:
             await plane.stop_controllers()
@@ -61,18 +69,18 @@ class PlayedSite:
                 await apply_documents(api, [definition])
             await install_schemas(api)
             site = cls(plane, api, folder)
-            await site._prepare()
+            await site._prepare(shards)
             try:
                 yield site
             finally:
                 await asyncio.gather(*(operator.stop() for operator in site.operators.values()))
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, shards: int) -> None:
         names = (HOME, NAMESPACE, GATEWAY[0])
         await apply_documents(
             self.api, [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
         )
-        await apply_documents(self.api, [*await operator_rights(self._folder, NAMESPACE), _gateway()])
+        await apply_documents(self.api, [*await operator_rights(self._folder, NAMESPACE, shards=shards), _gateway()])
         conditions = [
             {**_READY, "type": kind, "reason": "Played", "message": ""} for kind in ("Accepted", "Programmed")
         ]
@@ -81,7 +89,7 @@ class PlayedSite:
         await service_account_kubeconfig(self.api, HOME, ACCOUNT, self._folder / "operator.kubeconfig")
 
     async def start_operator(
-        self, name: str, *, module: str = "weld_operator", lease: Sequence[str] = SHORT_LEASE
+        self, name: str, *, module: str = "weld_operator", lease: Sequence[str] = SHORT_LEASE, shards: int = 1
     ) -> None:
         """Start one more replica, and wait until it watches."""
         port = free_port()
@@ -90,7 +98,7 @@ class PlayedSite:
             f"--kubeconfig={self._folder / 'operator.kubeconfig'}",
             *(f"--namespaces={NAMESPACE}", f"--domain={DOMAIN}", f"--identity={name}"),
             f"--predictor-service-account={PREDICTOR_ACCOUNT}",
-            *lease,
+            *(*lease, f"--shards={shards}"),
             *("--listen-address=127.0.0.1", f"--http-port={port}"),
         ]
         operator = Process(name, command, self._folder / f"{name}.log", folder=ROOT)
@@ -114,9 +122,9 @@ class PlayedSite:
         """End a replica as a node does."""
         assert await self.operators[name].stop() == 0
 
-    async def leader(self) -> str:
-        """Whom the Lease names."""
-        lease = await self.api.get_or_none(path_of(LEASE.api_version, LEASE.plural, HOME, ACCOUNT))
+    async def leader(self, of: str = ACCOUNT) -> str:
+        """Whom a Lease names, the operator's own where it is not said."""
+        lease = await self.api.get_or_none(path_of(LEASE.api_version, LEASE.plural, HOME, of))
         return "" if lease is None else str(lease["spec"].get("holderIdentity", ""))
 
     async def until_led_by(self, name: str) -> None:

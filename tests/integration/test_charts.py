@@ -43,6 +43,8 @@ EVERYTHING: Object = {
         "podAnnotations": {"a": "b"},
         "podLabels": {"c": "d"},
         "extraArgs": ["--log-level=debug"],
+        "replicas": 4,
+        "shards": 3,
     },
     "predictor": {
         "image": {"tag": "1.2.3"},
@@ -204,6 +206,17 @@ async def test_the_operator_is_spread_and_may_lose_one_replica(helm: Helm) -> No
     assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container)
 
 
+async def test_each_shard_has_a_lease_that_the_operator_may_write(helm: Helm) -> None:
+    documents = await _rendered(helm, EVERYTHING)
+    (container,) = _one(documents, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert OperatorSettings.from_args(container["args"]).shards == 3
+    names = [f"{RELEASE}-operator", *(f"{RELEASE}-operator-{number}" for number in range(3))]
+    assert names in [rule.get("resourceNames") for rule in _rules(documents) if rule["resources"] == ["leases"]]
+    rule = _one(documents, "PrometheusRule")["spec"]["groups"][0]["rules"][0]
+    assert rule["alert"] == "WeldserveOperatorHasNoLeader"
+    assert "< 3 or" in rule["expr"]
+
+
 @pytest.mark.parametrize("values", CHOICES.values(), ids=CHOICES.keys())
 async def test_the_operator_takes_the_arguments_that_it_is_started_with(helm: Helm, values: Object) -> None:
     (container,) = _one(await _rendered(helm, values), "Deployment")["spec"]["template"]["spec"]["containers"]
@@ -334,6 +347,8 @@ async def test_where_there_is_no_operator_nobody_is_told_that_it_is_silent(helm:
         ({"operator": {"image": {"digest": "sha256:12"}}}, "at '/operator/image/digest': 'sha256:12' does not match"),
         ({"operator": {"logLevel": "loud"}}, "at '/operator/logLevel': value must be one of 'debug'"),
         ({"operator": {"resync": "often"}}, "at '/operator/resync': 'often' does not match pattern"),
+        ({"operator": {"shards": 0}}, "at '/operator/shards': minimum: got 0, want 1"),
+        ({"operator": {"shards": 3}}, "operator.replicas=2 is below operator.shards=3"),
         ({"predictor": {"image": {"repository": ""}}}, "at '/predictor/image/repository'"),
         (
             {"networkPolicy": {"storePorts": [70000]}},

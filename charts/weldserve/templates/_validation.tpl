@@ -36,6 +36,9 @@ What a schema cannot say: rules over several values, and over what is in the clu
 {{- if not (or .Values.operator.enabled .Values.remoteAccess.enabled) -}}
 {{- fail "operator.enabled=false stands without remoteAccess.enabled=true: nobody would serve anything here" -}}
 {{- end -}}
+{{- if and .Values.operator.replicas (lt (int .Values.operator.replicas) (int .Values.operator.shards)) -}}
+{{- fail (printf "operator.replicas=%d is below operator.shards=%d: a shard without a replica would be looked after by nobody; one more replica than shards can take over" (int .Values.operator.replicas) (int .Values.operator.shards)) -}}
+{{- end -}}
 {{- if and .Values.remoteClusters (not .Values.operator.enabled) -}}
 {{- fail (printf "remoteClusters=%s does not go with operator.enabled=false: there is no operator that would reach them" (join "," .Values.remoteClusters)) -}}
 {{- end -}}

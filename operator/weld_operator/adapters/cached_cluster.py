@@ -16,7 +16,7 @@ from weld_api.names import MODEL_LABEL
 from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster import Cluster, ConflictError, UnreachableError
 from weld_operator.adapters.collection import Collections
-from weld_operator.adapters.informer import Informer, OnChange
+from weld_operator.adapters.informer import Concerns, Informer, OnChange, everything
 from weld_operator.adapters.packed_store import PackedStore
 from weld_operator.kinds import WATCHED_KINDS, WELD_MODEL, Key, Kind, Object
 
@@ -39,8 +39,9 @@ class CachedCluster(Cluster):
         on_change: OnChange,
         *,
         kinds: Collection[Kind] = WATCHED_KINDS,
+        concerns: Concerns = everything,
     ) -> None:
-        """Follows these kinds in some namespaces, or in all when there are none."""
+        """Follows these kinds in some namespaces, or in all when there are none; keeps what `concerns` says."""
         self._cluster = cluster
         scopes: Iterable[str | None] = namespaces or [None]
         listing = asyncio.Semaphore()
@@ -54,10 +55,12 @@ class CachedCluster(Cluster):
                 selector="" if kind == WELD_MODEL else MODEL_LABEL,
                 on_change=on_change,
                 listing=listing,
+                concerns=concerns,
             )
             for kind in kinds
             for namespace in scopes
         }
+        self._concerns = concerns
         self._doubtful: set[About] = set()
         """Of what a write was not answered, or was refused as something has changed."""
 
@@ -90,7 +93,7 @@ class CachedCluster(Cluster):
         if kind != WELD_MODEL:
             # Asked for because memory does not have it, or to know whose a name is before it is taken.
             body = await self._cluster.get(kind, namespace, name)
-            return self._noted(kind, body) if body is not None and _is_followed(body) else body
+            return self._noted(kind, body) if body is not None and self._is_followed(kind, body) else body
         about = (kind, namespace, name)
         known = None if (store := self._current(about)) is None else store.get(namespace, name)
         if known is not None:
@@ -178,7 +181,6 @@ class CachedCluster(Cluster):
     def _informer(self, kind: Kind, namespace: str) -> Informer | None:
         return self._informers.get((kind, namespace)) or self._informers.get((kind, None))
 
-
-def _is_followed(body: Object) -> bool:
-    """Whether the selector takes an object that is no WeldModel; what somebody else has under our name it does not."""
-    return MODEL_LABEL in body["metadata"].get("labels", {})
+    def _is_followed(self, kind: Kind, body: Object) -> bool:
+        """Whether an object that is no WeldModel is followed; what somebody else has under our name is not."""
+        return MODEL_LABEL in body["metadata"].get("labels", {}) and self._concerns(kind, body)

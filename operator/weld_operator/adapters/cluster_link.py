@@ -18,6 +18,7 @@ from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster import Cluster, ClusterError, UnreachableError
 from weld_operator.adapters.cluster_access import Silence
 from weld_operator.adapters.guarded_cluster import GuardedCluster
+from weld_operator.adapters.informer import Concerns, everything
 from weld_operator.adapters.kubeconfig_secret import CredentialsError, RemoteAccess
 from weld_operator.adapters.kubernetes_cluster import KubernetesCluster
 from weld_operator.kinds import DEPLOYMENT, OWNED_KINDS, SECRET, Key, Object
@@ -49,8 +50,12 @@ class ClusterLink:
         connect: Callable[[RemoteAccess], KubernetesCluster],
         changed: Callable[[], None],
         noticed: Callable[[Key], None],
+        concerns: Concerns = everything,
     ) -> None:
-        """`place`: the Secret's. `noticed`: called with each WeldModel that something happened to there."""
+        """`place`: the Secret's. `noticed`: called with each WeldModel that something happened to there.
+
+        `concerns`: what of the cluster is kept.
+        """
         self._home = home
         self._place = place
         self._clock = clock
@@ -70,6 +75,7 @@ class ClusterLink:
             [place.namespace],
             lambda _, body: self._notice(body, noticed),
             kinds=(*OWNED_KINDS, DEPLOYMENT),
+            concerns=concerns,
         )
         self._task = asyncio.create_task(self._keep(), name=f"link of {place}")
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from weld_operator.adapters.cluster import Cluster, UnreachableError
-from weld_operator.adapters.lease import Lease
 from weld_operator.kinds import Kind, Object
+
+
+class Held(Protocol):
+    """A Lease, or several."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this replica leads and may write."""
 
 
 class FencedCluster(Cluster):
     """Passes everything on, but refuses writes once the Lease is not held, such as after the process was suspended."""
 
-    def __init__(self, cluster: Cluster, lease: Lease) -> None:
+    def __init__(self, cluster: Cluster, lease: Held) -> None:
         self._cluster = cluster
         self._lease = lease
 

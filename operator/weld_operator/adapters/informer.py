@@ -24,6 +24,12 @@ PAUSE_AFTER_TROUBLE_SECONDS = 1.0
 PAUSE_WHILE_UNKNOWN_SECONDS = 3.0
 
 OnChange = Callable[[Kind, Object], None]
+Concerns = Callable[[Kind, Object], bool]
+"""Whether an object is to be known at all."""
+
+
+def everything(_kind: Kind, _body: Object) -> bool:
+    return True
 
 
 class Informer:
@@ -44,8 +50,11 @@ class Informer:
         selector: str,
         on_change: OnChange,
         listing: asyncio.Semaphore,
+        concerns: Concerns = everything,
     ) -> None:
         """`label`: by whose values objects are found. `selector`: of the objects that are followed, empty for all.
+
+        `concerns`: which of them are kept; the others are told by the cluster all the same, and forgotten at once.
 
         `listing` is held while a list is read: its pages are large, and so the lists of all kinds are not read at once.
         """
@@ -60,6 +69,7 @@ class Informer:
         self._selector = selector
         self._on_change = on_change
         self._listing = listing
+        self._concerns = concerns
 
     async def run(self) -> None:
         """For ever."""
@@ -90,6 +100,8 @@ class Informer:
             async for page in pages:
                 version = page.version
                 for body in page.items:
+                    if not self._concerns(self.kind, body):
+                        continue
                     packed = listed[place_of(body)] = self.store.pack(body)
                     if self.store.version(*place_of(body)) != packed.version:
                         self._on_change(self.kind, body)
@@ -107,6 +119,6 @@ class Informer:
                 if change == "BOOKMARK":
                     self.store.tell_version(version_of(body))
                     continue
-                self.store.tell(body, is_gone=change == "DELETED")
+                self.store.tell(body, is_gone=change == "DELETED" or not self._concerns(self.kind, body))
                 self._on_change(self.kind, body)
         return version

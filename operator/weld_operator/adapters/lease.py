@@ -8,6 +8,7 @@ of different machines are never compared.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from weld_operator.adapters.cluster import Cluster, ClusterError, ConflictError
 from weld_operator.kinds import LEASE, Object
 
 _log = logging.getLogger(__name__)
+
+JOINT_TRIES = 5
+"""To write a Lease that others write too, before the next time."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +64,8 @@ class Lease:
 
     @property
     def uid(self) -> str:
-        """Of the Lease, the same for all replicas of an installation and for no other; empty before it was seen."""
+        """Of the Lease as an object; empty before it was seen."""
         return str(self._seen.get("metadata", {}).get("uid", ""))
-
-    async def acquire(self) -> None:
-        """Wait until this replica leads."""
-        while not await self.take():
-            await self._clock.sleep(self._times.retry)
-
-    async def keep(self) -> None:
-        """Renew the Lease. Raises LeaseLostError once somebody else holds it, and never returns."""
-        while True:
-            await self._clock.sleep(self._times.retry)
-            was_held = self.is_held
-            await self.renew()
-            if was_held and not self.is_held:
-                _log.error("The Lease has not been renewed in time: nothing is written until it is")
 
     async def take(self) -> bool:
         """Take the Lease if nobody holds it or its holder is silent; whether this replica leads then."""
@@ -105,7 +95,7 @@ class Lease:
         """Whether the Lease is ours after this step; a cluster that does not answer counts as no."""
         asked_at = self._clock.monotonic()
         try:
-            is_ours = await step()
+            is_ours = await self._attempt(step)
         except ConflictError:
             return False
         except ClusterError as error:
@@ -114,6 +104,9 @@ class Lease:
         if is_ours:
             self._renewed_at = asked_at
         return is_ours
+
+    async def _attempt(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        return await step()
 
     async def _take(self) -> bool:
         current = await self._current()
@@ -173,6 +166,23 @@ class Lease:
             "renewTime": moment,
             "leaseTransitions": before.get("leaseTransitions", 0) + (0 if is_ours or not before else 1),
         }
+
+
+class JointLease(Lease):
+    """Held by several under one identity. None of them gives it back: it ends when the last of them renews it no more.
+
+    Two that write it at once are no trouble: who came too late tries again.
+    """
+
+    async def release(self) -> None:
+        """Leave it to the others."""
+        self._renewed_at = None
+
+    async def _attempt(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        for _ in range(JOINT_TRIES - 1):
+            with contextlib.suppress(ConflictError):
+                return await step()
+        return await step()
 
 
 def _spec(lease: Object) -> Object:

@@ -11,6 +11,7 @@ from weld_operator.adapters.clock import Clock
 from weld_operator.adapters.cluster import Cluster
 from weld_operator.adapters.cluster_access import ClusterAccess, Silence
 from weld_operator.adapters.cluster_link import ClusterLink
+from weld_operator.adapters.informer import Concerns, everything
 from weld_operator.adapters.kubeconfig_secret import connect, read_access
 from weld_operator.adapters.metric_source import MetricSource
 from weld_operator.adapters.prometheus_metrics import PrometheusMetrics
@@ -63,14 +64,24 @@ class LinkedClusters:
     """The clusters of Secrets; close it at the end."""
 
     def __init__(
-        self, home: Cluster, clock: Clock, target: Target, fence: Fence, noticed: Callable[[Key], None]
+        self,
+        home: Cluster,
+        clock: Clock,
+        target: Target,
+        fence: Fence,
+        noticed: Callable[[Key], None],
+        concerns: Concerns = everything,
     ) -> None:
-        """`home`: where the Secrets are. `target`: what things are called where a Secret says nothing else."""
+        """`home`: where the Secrets are. `target`: what things are called where a Secret says nothing else.
+
+        `concerns`: what of the clusters is kept.
+        """
         self._home = home
         self._clock = clock
         self._target = target
         self._fence = fence
         self._noticed = noticed
+        self._concerns = concerns
         self._kept: dict[Key, _Kept] = {}
 
     async def reach(self, key: Key, secret: str) -> ClusterAccess | Silence:
@@ -120,6 +131,7 @@ class LinkedClusters:
             connect=connect,
             changed=lambda: self._tell_users(place),
             noticed=self._noticed,
+            concerns=self._concerns,
         )
 
     def _tell_users(self, place: Key) -> None:

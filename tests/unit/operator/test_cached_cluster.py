@@ -15,6 +15,7 @@ from tests.unit.operator.followed_cluster import FollowedInMemoryCluster
 from weld_api.names import MODEL_LABEL
 from weld_operator.adapters.cached_cluster import CachedCluster
 from weld_operator.adapters.cluster import ConflictError, NotServedError, UnreachableError
+from weld_operator.adapters.informer import Concerns, everything
 from weld_operator.belonging import keys_about
 from weld_operator.kinds import (
     HTTP_ROUTE,
@@ -32,10 +33,10 @@ TURNS = 200
 class Followed:
     """A cluster, what is cached of it, and what was noticed."""
 
-    def __init__(self, *namespaces: str) -> None:
+    def __init__(self, *namespaces: str, concerns: Concerns = everything) -> None:
         self.cluster = FollowedInMemoryCluster()
         self.noticed: list[str] = []
-        self.cached = CachedCluster(self.cluster, HandClock(), namespaces, self._notice)
+        self.cached = CachedCluster(self.cluster, HandClock(), namespaces, self._notice, concerns=concerns)
 
     def _notice(self, kind: Kind, body: Object) -> None:
         self.noticed.append(f"{kind} {body['metadata']['name']}")
@@ -233,6 +234,22 @@ async def test_what_was_read_and_deleted_here_leaves_no_sight_of_what_was_there_
         followed.cluster.speak()
         await turns()
         assert await followed.routes() == []
+
+
+async def test_what_is_of_no_concern_is_not_kept() -> None:
+    followed = Followed(concerns=lambda _, body: body["spec"].get("host") != "theirs")
+    followed.cluster.put(HTTP_ROUTE, route("ours", name="a"))
+    followed.cluster.put(HTTP_ROUTE, route("theirs", name="b"))
+    async with followed.running():
+        assert await followed.routes() == ["ours"]
+        followed.cluster.put(HTTP_ROUTE, route("theirs", name="c"))
+        followed.cluster.put(HTTP_ROUTE, route("ours", name="d"))
+        await until(lambda: followed.noticed[-1:] == ["HTTPRoute d"])
+        assert await followed.routes() == ["ours", "ours"]
+        followed.cluster.put(HTTP_ROUTE, route("theirs", name="a"))
+        await until(lambda: followed.noticed[-1:] == ["HTTPRoute a"])
+        assert await followed.routes() == ["ours"], "it was ours, and is no more"
+        assert followed.cluster.requests["list HTTPRoute"] == 0
 
 
 async def test_a_kind_that_comes_later_is_followed_then() -> None:
