@@ -35,7 +35,7 @@ from weld_operator.domain.regions.places import (
     unreadable,
 )
 from weld_operator.domain.regions.waves import WaveCourse, hearers, next_waves
-from weld_operator.domain.regions.whole import BEFORE_REGIONS, Part, Whole, memories_of, place_of, whole
+from weld_operator.domain.regions.whole import BEFORE_REGIONS, Part, Whole, memories_of, memory_at, place_of, whole
 from weld_operator.domain.regions.whole_conditions import hindered
 from weld_operator.domain.stories import Story, happened
 from weld_operator.domain.subject import Subject
@@ -132,7 +132,7 @@ class RegionalReconciler:
 
     def _whole(self, subject: Subject, order: _Order, visits: Mapping[str, Visit]) -> Whole:
         now = self._clock.now()
-        parts = {name: _part(subject, name, visit) for name, visit in visits.items()}
+        parts = {place.name: _part(subject, place, visits[place.name]) for place in order.places}
         if order.spec is None:
             regions = [_as_decided(each, parts.get(each.name)) for each in subject.status.regions]
             return Whole(unreadable(subject, regions, now), (), None)
@@ -195,12 +195,12 @@ class RegionalReconciler:
             await self._writer.delete(self._home, subject, kind, body)
 
 
-def _part(subject: Subject, name: str, visit: Visit) -> Part:
+def _part(subject: Subject, place: Place, visit: Visit) -> Part:
     if isinstance(visit, Turn):
         return Part(visit.decision.status)
     if visit.is_unreachable:
         return Part(None, visit.reason)
-    return Part(place_of(memories_of(subject.status).get(name)), is_late=True)
+    return Part(place_of(memory_at(memories_of(subject.status), place.name, place.secret)), is_late=True)
 
 
 def _as_decided(region: RegionStatus, part: Part | None) -> RegionStatus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.unit.operator.in_memory_cluster import InMemoryCluster
 from tests.unit.operator.regional_plant import BOTH, HERE, KEY, THERE, RegionalPlant, serving_of
 from weld_operator.adapters.cluster import BusyError
 from weld_operator.kinds import CONFIG_MAP, EVENT, HTTP_ROUTE, INFERENCE_SERVICE, Object
@@ -132,3 +133,15 @@ async def test_a_region_that_something_keeps_from_being_served_is_looked_at_agai
     look_after = await plant.settle()
     assert look_after is not None
     assert look_after.total_seconds() <= 60
+
+
+async def test_what_is_remembered_of_one_cluster_is_not_taken_for_another_that_does_not_answer_yet() -> None:
+    plant = RegionalPlant()
+    await plant.until_a_serves()
+    plant.remotes.clusters["far-cluster"] = InMemoryCluster(writes=plant.home.writes)
+    plant.remotes.lost.add("far-cluster")
+    plant.ask("a", HERE, {**THERE, "cluster": {"kubeconfigSecret": "far-cluster"}})
+    for _ in range(3):
+        await plant.reconciler.reconcile(KEY)
+        assert "stable" not in plant.region("north")
+        assert plant.region("north")["unreachableReason"] == "connection refused"

@@ -16,7 +16,7 @@ from weld_operator.domain import conditions
 from weld_operator.domain.conditions import Verdict
 from weld_operator.domain.regions.sights import serving_since
 from weld_operator.domain.regions.waves import WaveCourse
-from weld_operator.domain.regions.whole import memories_of, place_of
+from weld_operator.domain.regions.whole import memories_of, memory_at, place_of
 from weld_operator.domain.stories import Story, told_of_region
 from weld_operator.domain.subject import Subject
 
@@ -42,9 +42,7 @@ def named_places(
     """The regions that a spec names. `hearers`: those that an act of a person is about."""
     memories = memories_of(subject.status)
     for region, ask in zip(spec.regions, course.asks, strict=True):
-        memory = memories.get(region.name)
-        if memory is not None and memory.kubeconfig_secret != secret_of(region):
-            memory = None
+        memory = memory_at(memories, region.name, secret_of(region))
         local = region.cluster.local
         about = replace(
             subject,

@@ -68,6 +68,12 @@ def memories_of(status: WeldModelStatus) -> dict[str, RegionStatus]:
     return known
 
 
+def memory_at(memories: Mapping[str, RegionStatus], name: str, secret: str) -> RegionStatus | None:
+    """What is remembered of a region in the cluster of that Secret; None where it was in another one."""
+    memory = memories.get(name)
+    return memory if memory is not None and memory.kubeconfig_secret == secret else None
+
+
 def place_of(memory: PlaceStatus | None) -> WeldModelStatus:
     """What is remembered of a place, as the status of a WeldModel without regions; an empty one where nothing is."""
     return WeldModelStatus() if memory is None else WeldModelStatus(**_fields(memory))
@@ -90,7 +96,14 @@ def whole(
     before = memories_of(subject.status)
     asked = {ask.region: ask for ask in course.asks}
     placed = [
-        _placed(region, before.get(region.name), parts[region.name], asked[region.name], now) for region in spec.regions
+        _placed(
+            region,
+            memory_at(before, region.name, region.cluster.kubeconfig_secret or ""),
+            parts[region.name],
+            asked[region.name],
+            now,
+        )
+        for region in spec.regions
     ]
     outages = {name: memory.outage for name, memory in before.items()}
     failover = next_failover(spec, {each.name: sight_of_region(each) for each in placed}, outages, now)
