@@ -18,12 +18,14 @@ SERVING_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def fleet_with_operator(folder: Path, regions: Sequence[str]) -> AsyncIterator[tuple[Fleet, MeasuredOperator]]:
+async def fleet_with_operator(
+    folder: Path, regions: Sequence[str], shards: int = 1
+) -> AsyncIterator[tuple[Fleet, MeasuredOperator]]:
     """An empty fleet on a real API server, KServe played, and the operator with the rights of its chart."""
-    async with PlayedSite.start(folder) as site:
+    async with PlayedSite.start(folder, shards=shards) as site:
         played = PlayedFleet(site.api, NAMESPACE)
         fleet = Fleet(site.api, played, regions)
-        operator = MeasuredOperator(site)
+        operator = MeasuredOperator(site, shards)
         async with played.running(), fleet.watched():
             await operator.start()
             yield fleet, operator

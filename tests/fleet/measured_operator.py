@@ -39,52 +39,57 @@ class Calls:
 
 
 class MeasuredOperator:
-    """One operator after another, of one site."""
+    """One operator after another, of one site; each is a process for each shard."""
 
-    def __init__(self, site: PlayedSite) -> None:
+    def __init__(self, site: PlayedSite, shards: int = 1) -> None:
         self.site = site
+        self._shards = shards
         self._started = 0
 
     @property
-    def name(self) -> str:
-        return f"operator-{self._started}"
+    def names(self) -> list[str]:
+        """Of the processes."""
+        return [f"operator-{self._started}-{number}" for number in range(self._shards)]
 
     async def start(self) -> None:
         """Start one, and wait until it watches."""
         self._started += 1
-        await self.site.start_operator(self.name, lease=LEASE)
+        starting = (self.site.start_operator(name, lease=LEASE, shards=self._shards) for name in self.names)
+        await asyncio.gather(*starting)
 
     async def stop(self) -> None:
-        await self.site.stop_operator(self.name)
+        await asyncio.gather(*(self.site.stop_operator(name) for name in self.names))
 
     async def kill(self) -> None:
-        await self.site.operators[self.name].kill()
-
-    @property
-    def process(self) -> psutil.Process:
-        return psutil.Process(self.site.operators[self.name].pid)
+        await asyncio.gather(*(self.site.operators[name].kill() for name in self.names))
 
     def processor_seconds(self) -> float:
-        """What it has used of the processors since its start."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        """What all processes have used of the processors since their start."""
+        times = [process.cpu_times() for process in self._processes()]
+        return float(sum(each.user + each.system for each in times))
 
     def memory_mib(self) -> float:
-        """What it has in memory now."""
-        return float(self.process.memory_info().rss / MIB)
+        """What the largest process has in memory now."""
+        return max(float(process.memory_info().rss / MIB) for process in self._processes())
 
     def most_memory_mib(self) -> float:
-        """The most that it has had in memory since its start; what it has now where the kernel does not tell."""
-        status = Path(f"/proc/{self.process.pid}/status")
-        if not status.exists():
+        """The most that a process has had in memory since its start; what it has now where the kernel does not tell."""
+        found = [Path(f"/proc/{process.pid}/status") for process in self._processes()]
+        if not all(status.exists() for status in found):
             return self.memory_mib()
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
+        lines = [line for status in found for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return max(int(line.split()[1]) / 1024 for line in lines)
 
     async def reconciliations(self) -> Counter[str]:
-        """How many it has made, by result."""
-        _, text = await self.site.asked(self.name, "/metrics")
-        return Counter({result: int(float(count)) for result, count in _RECONCILIATIONS.findall(text)})
+        """How many all processes have made, by result."""
+        texts = await asyncio.gather(*(self.site.asked(name, "/metrics") for name in self.names))
+        counted: Counter[str] = Counter()
+        for _, text in texts:
+            counted.update({result: int(float(count)) for result, count in _RECONCILIATIONS.findall(text)})
+        return counted
+
+    def _processes(self) -> list[psutil.Process]:
+        return [psutil.Process(self.site.operators[name].pid) for name in self.names]
 
     async def until_quiet(self, seconds: float) -> None:
         """Wait until it has nothing left to do. Raises AssertionError after so many seconds."""

@@ -24,12 +24,13 @@ GROWTH = 1.5
 """A change in the largest fleet may cost so many times what it costs in one that is ten times smaller."""
 
 
-def figures(sizes: Sequence[Size], regions: int, rested: Rest, killed: Start) -> dict[str, Any]:
+def figures(sizes: Sequence[Size], regions: int, rested: Rest, killed: Start, shards: int = 1) -> dict[str, Any]:
     """`sizes` by their models; `rested` and `killed` (a start after SIGKILL) are of the last."""
     last = sizes[-1]
     return {
         "models": last.models,
         "regions": regions,
+        "shards": shards,
         "rest_s": round(rested.seconds),
         "writes_at_rest": rested.writes,
         "reads_at_rest_per_s": round(rested.reads_per_s, 3),
