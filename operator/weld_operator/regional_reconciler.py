@@ -145,7 +145,8 @@ class RegionalReconciler:
         if order.elsewhere:
             return Whole(served_elsewhere(subject, order.elsewhere, now), (), None)
         alone = visits[BEFORE_REGIONS]
-        status = place_of(None if isinstance(alone, Missed) else alone.decision.status)
+        assert isinstance(alone, Turn), "what is of no region is in this cluster, which is never missed"
+        status = place_of(alone.decision.status)
         left = [_as_decided(each, parts[each.name]) for each in subject.status.regions if each.name in parts]
         return Whole(status.model_copy(update={"regions": tuple(left)}), (), None)
 
