@@ -110,6 +110,26 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class Stalls(Schema):
+    """When a replica stands still through no fault of its own: its machine, its kernel or its memory has it wait."""
+
+    per_second: Annotated[NotNegative, Field(description="That begin, by chance, whether it has work or not.")]
+    seconds: Annotated[
+        tuple[Positive, ...], Field(min_length=1, max_length=100, description="That they take, equally likely each.")
+    ]
+
+    @property
+    def share_of_time(self) -> float:
+        """That goes by in them."""
+        return self.per_second * sum(self.seconds) / len(self.seconds)
+
+    @model_validator(mode="after")
+    def _leave_time(self) -> Self:
+        if self.share_of_time >= 1:
+            raise ValueError(f"stalls take {self.share_of_time:.0%} of the time, which leaves none to work in")
+        return self
+
+
 class Throughput(Schema):
     """How fast one replica was and how much it took, as `weldserve bundle measure` found; what a plan reckons with."""
 
@@ -132,6 +152,7 @@ class Throughput(Schema):
         tuple[Positive, ...],
         Field(min_length=1, max_length=100, description="Equally likely factors by which passes of a size differ."),
     ] = (1.0,)
+    stalls: Annotated[Stalls | None, Field(description="Left out: not measured, and reckoned as none.")] = None
     memory_bytes: Annotated[int, Field(ge=1, description="Of one replica, at its peak.")]
     request_bytes_per_reading: Positive
     answer_bytes_per_reading: Positive

@@ -6,11 +6,13 @@ how many passes it made, so that the seconds of a burst are
     passes x seconds_per_pass + requests x seconds_per_request + readings x seconds_per_reading
 
 which is solved by least squares of the relative errors. Of each size the faster half of the bursts counts: what else
-the machine does makes some slower, and none faster.
+the machine does makes some slower, and none faster. What it does to them is told by itself: single requests follow one
+another for some seconds, and where an answer comes late, all stood still (`stalls_of`).
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -28,7 +30,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from weld_api.card import BundleCard, Throughput
+from weld_api.card import BundleCard, Stalls, Throughput
 from weld_bundle.loading import load
 from weld_predictor.batching import MicroBatcher
 from weld_predictor.cores import usable_cores
@@ -39,6 +41,12 @@ BURSTS = ((1, 1), (1, 100), (1, 1000), (1, 4000), (1, 16_000), (8, 100), (32, 10
 """Requests, and readings in each."""
 SPREAD_OF = 20
 """Equally likely factors."""
+STALLS_OF = 20
+"""Equally likely durations."""
+STALL_SECONDS = 6.0
+"""For which stalls are looked for; a machine of ours has about 9 in a second."""
+_LATE = 2.0
+"""Times the median, from which on an answer is late."""
 PATIENCE_SECONDS = 60.0
 _SCORED_AT_ONCE = 4096
 
@@ -61,6 +69,11 @@ class Burst:
     """Seconds, by the predictor's own metrics."""
     factors: tuple[float, ...]
     """Of all bursts: their seconds over the median's."""
+
+    @property
+    def is_about_quick(self) -> bool:
+        """Whether its passes are such that the predictor would make them in its event loop, or not much longer."""
+        return self.in_passes <= 2 * MicroBatcher.QUICK_SECONDS * self.passes
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,15 @@ class Measurement:
         middle = statistics.median(taken)
         factors = tuple(sorted(each / middle for each in taken))
         return Burst(requests, readings, made, statistics.mean(faster), busy, within, factors)
+
+    def latencies(self, seconds: float, readings: int) -> list[float]:
+        """Seconds of single requests that follow one another for so many `seconds`."""
+        with self._connections(1) as connections, _no_garbage_collected():
+            self._once(connections, readings)
+            found, end = [], time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                found.append(self._once(connections, readings))
+        return found
 
     @contextmanager
     def _connections(self, count: int) -> Iterator[list[socket.socket]]:
@@ -187,12 +209,18 @@ class Measurement:
 
 
 def throughput(
-    measurement: Measurement, bundle: Path, repeats: int, request_readings: int, max_readings: int, now: datetime
+    measurement: Measurement,
+    bundle: Path,
+    repeats: int,
+    request_readings: int,
+    max_readings: int,
+    now: datetime,
+    stall_seconds: float = STALL_SECONDS,
 ) -> Throughput:
     """What the bundle's card may say. Raises MeasurementError, and BundleError for the bundle."""
     bursts = list(measurement.bursts(repeats, request_readings))
     per_pass, per_request, per_reading = solve(bursts)
-    inside = solve([replace(each, seconds=each.in_passes) for each in bursts])
+    inside = solve([replace(each, seconds=each.in_passes) for each in bursts if each.is_about_quick])
     requests = max(max_readings // request_readings, 1)
     rate = requests * request_readings / (per_pass + requests * (per_request + request_readings * per_reading))
     name, scoring = _scoring(bundle)
@@ -200,6 +228,7 @@ def throughput(
     cores = usable_cores()
     busy = sum(each.processor_seconds for each in full) / sum(each.seconds for each in full)
     busy = min(max(busy, 0.1), float(cores))
+    stalls = stalls_of(measurement.latencies(stall_seconds, request_readings))
     usual = next(each for each in bursts if (each.requests, each.readings) == (64, request_readings))
     return Throughput(
         scorer="native" if name == NATIVE else "scikit-learn",
@@ -214,6 +243,7 @@ def throughput(
         quick_readings=_quick(inside, request_readings),
         scoring_seconds_per_reading=_digits(min(scoring, per_reading)),
         spread=_spread(usual.factors),
+        stalls=stalls,
         memory_bytes=measurement.peak_bytes(),
         request_bytes_per_reading=_digits(measurement.bytes.request),
         answer_bytes_per_reading=_digits(measurement.bytes.answer),
@@ -249,10 +279,33 @@ def _quick(inside: tuple[float, float, float], request_readings: int) -> int:
     return max(int(requests), 0) * request_readings
 
 
+@contextmanager
+def _no_garbage_collected() -> Iterator[None]:
+    """Within the block in this process, whose own stalls are none of the predictor's."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def stalls_of(latencies: Sequence[float]) -> Stalls | None:
+    """Of requests that followed one another without a pause: what an answer took above the median, if that is long."""
+    middle = statistics.median(latencies)
+    late = [each - middle for each in latencies if each > _LATE * middle]
+    return Stalls(per_second=_digits(len(late) / sum(latencies)), seconds=_alike(late, STALLS_OF)) if late else None
+
+
 def _spread(factors: Sequence[float]) -> tuple[float, ...]:
     """Equally likely ones, around 1 by their median."""
-    places = (np.arange(SPREAD_OF) + 0.5) / SPREAD_OF
-    return tuple(_digits(float(each)) for each in np.quantile(np.array(factors), places))
+    return _alike(factors, SPREAD_OF)
+
+
+def _alike(values: Sequence[float], count: int) -> tuple[float, ...]:
+    """So many that are as likely as the values are."""
+    places = (np.arange(count) + 0.5) / count
+    return tuple(_digits(float(each)) for each in np.quantile(np.array(values), places))
 
 
 def _scoring(bundle: Path) -> tuple[str, float]:

@@ -20,6 +20,7 @@ END_SECONDS = 60
 class Latency:
     """Milliseconds."""
 
+    mean: float
     p50: float
     p99: float
     p999: float
@@ -27,7 +28,7 @@ class Latency:
 
     @classmethod
     def of(cls, histogram: dict[str, float]) -> Latency:
-        return cls(histogram["p50_ms"], histogram["p99_ms"], histogram["p999_ms"], histogram["max_ms"])
+        return cls(*(histogram[f"{name}_ms"] for name in ("mean", "p50", "p99", "p999", "max")))
 
 
 @dataclass(frozen=True)
@@ -138,4 +139,10 @@ class LoadGenerator:
 
 def as_json(latency: Latency) -> dict[str, Any]:
     """As a part of a record."""
-    return {"p50_ms": latency.p50, "p99_ms": latency.p99, "p999_ms": latency.p999, "max_ms": latency.most}
+    return {
+        "mean_ms": latency.mean,
+        "p50_ms": latency.p50,
+        "p99_ms": latency.p99,
+        "p999_ms": latency.p999,
+        "max_ms": latency.most,
+    }

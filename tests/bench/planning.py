@@ -1,8 +1,10 @@
-"""`python -m tests.bench.planning`: whether a plan's simulation does what the real predictor does, at three loads.
+"""`python -m tests.bench.planning`: whether a plan's simulation does what the real predictor does, at several loads.
 
 The predictor is measured as `weldserve bundle measure` does. Then sensors measure, by the load generator, at shares of
-what it can do; rounds of the loads take turns, and the medians of the rounds count. Writes build/planning.json and
-prints a table; the exit code is 1 if they are more than 15 % apart.
+what it can do; rounds of the loads take turns, and the medians of the rounds count. The predictor has one core for
+itself, as a container has that asks for it, and what measures it and loads it has the others. Stalls are those of the
+minutes in which it was loaded. Writes
+build/planning.json and prints a table; the exit code is 1 if they are more than 15 % apart at a load that is judged.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import statistics
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +29,7 @@ from rich.table import Table
 from tests.bench.load import LoadGenerator
 from tests.bench.readings import Requests, feature_bundle, feature_requests
 from tests.bench.report import machine
-from tests.bench.servers import Server, weldserve
-from tests.bench.stages import scrape
+from tests.bench.servers import Server, on_cores, weldserve
 from tests.integration.predictor_process import PackedBundle
 from tests.simulation.pipeline import simulate
 from weld_api.card import Throughput
@@ -33,18 +37,23 @@ from weld_bundle.verification import verify
 from weld_operator.domain.capacity.latency import Latency
 from weld_operator.domain.capacity.passes import Load, latency_of
 from weld_operator.domain.capacity.service import Replica, ServiceTime
-from weld_predictor.measuring import Measurement, throughput
+from weld_predictor.measuring import Measurement, stalls_of, throughput
 
 FOLDER = Path("build/bench/planning")
 RESULTS = Path("build/planning.json")
-SHARES = (0.15, 0.3, 0.45)
+SHARES = (0.1, 0.2, 0.3, 0.45)
 """Of what a replica can do. A tick's busiest moment brings 2 times its average."""
+JUDGED = 0.3
+"""The greatest share that is. At 0.45 a tick's busiest moment asks for nine tenths of what a replica can do, where a
+tenth more or less of the time of a pass is half or twice the latency: that load is only told of."""
 READINGS = 100
 """In each request."""
 TICK, JITTER, DELAY, DEADLINE = 0.1, 0.02, 0.08, 0.1
 MOST_READINGS, MAX_DELAY, QUEUE = 16_384, 0.002, 40_000
 TOLERANCE = 0.15
 SIMULATED_TICKS = 400
+STALL_SECONDS = 2.0
+"""For which stalls are looked for after each load: a machine has more of them in one minute than in another."""
 
 
 @dataclass
@@ -62,6 +71,10 @@ class Comparison:
         return {name: getattr(self.simulated, name) / value - 1 for name, value in self.real.items()}
 
     @property
+    def is_judged(self) -> bool:
+        return self.share <= JUDGED
+
+    @property
     def holds(self) -> bool:
         return all(abs(each) <= TOLERANCE for each in self.deviations().values())
 
@@ -73,18 +86,22 @@ def _empty(name: str) -> Path:
     return folder
 
 
-async def _measured(bundle: PackedBundle, repeats: int) -> Throughput:
-    card = verify(bundle.folder, bundle.digest).card
-    async with weldserve(_empty("measured"), bundle, max_delay="0s") as (server, _):
-        measurement = Measurement(f"http://127.0.0.1:{server.port}", server.process.pid, "bench", card)
-        return await asyncio.to_thread(
-            throughput, measurement, bundle.folder, repeats, READINGS, MOST_READINGS, datetime.now(UTC)
-        )
+@asynccontextmanager
+async def _predictors(bundle: PackedBundle) -> AsyncIterator[tuple[Measurement, Server]]:
+    """One to measure and one to load, on the first core, within a block that has the others; of one core all share."""
+    cores = sorted(os.sched_getaffinity(0))
+    async with AsyncExitStack() as stack:
+        with on_cores(cores[:1]):
+            measured, _ = await stack.enter_async_context(weldserve(_empty("measured"), bundle, max_delay="0s"))
+            loaded, _ = await stack.enter_async_context(weldserve(_empty("served"), bundle))
+        card = verify(bundle.folder, bundle.digest).card
+        measurement = Measurement(f"http://127.0.0.1:{measured.port}", measured.process.pid, "bench", card)
+        with on_cores(cores[1:] or cores):
+            yield measurement, loaded
 
 
 async def _real(load: LoadGenerator, server: Server, plan: Path, gateways: int, seconds: float) -> dict[str, float]:
-    """One round of one load; seconds and shares. The mean is by the predictor's own metrics."""
-    spent_before, count_before = (await scrape(server.port))["request"]
+    """One round of one load, as its clients saw it; seconds and shares."""
     outcome = await load.run(
         plan,
         server.port,
@@ -98,9 +115,8 @@ async def _real(load: LoadGenerator, server: Server, plan: Path, gateways: int, 
         jitter_ms=JITTER * 1000,
         late_ms=DEADLINE * 1000,
     )
-    spent, count = (await scrape(server.port))["request"]
     return {
-        "mean": (spent - spent_before) / (count - count_before),
+        "mean": outcome.latency.mean / 1000,
         "p50": outcome.latency.p50 / 1000,
         "p99": outcome.latency.p99 / 1000,
         "on_time": (outcome.right - outcome.late) / outcome.sent,
@@ -111,20 +127,30 @@ async def compare(rounds: int, seconds: float, repeats: int) -> tuple[Throughput
     """Measure, then run and simulate each load."""
     bundle = feature_bundle(_empty("bundle"))
     requests: Requests = feature_requests(bundle, 100, READINGS)
-    found = await _measured(bundle, repeats)
-    replica = Replica(ServiceTime.of(found), READINGS, MOST_READINGS, MAX_DELAY, QUEUE, found.quick_readings)
-    gateways = [max(round(share * replica.most_requests_per_second * TICK), 1) for share in SHARES]
     load = LoadGenerator(FOLDER)
     outcomes: list[list[dict[str, float]]] = [[] for _ in SHARES]
-    async with weldserve(_empty("served"), bundle) as (server, _):
+    single: list[float] = []
+    async with _predictors(bundle) as (measurement, server):
+        found = await asyncio.to_thread(
+            throughput, measurement, bundle.folder, repeats, READINGS, MOST_READINGS, datetime.now(UTC)
+        )
+        most = _replica(found).most_requests_per_second
+        gateways = [max(round(share * most * TICK), 1) for share in SHARES]
         plan = load.write("planning", server.wire.plan(server.port, requests))
         for _ in range(rounds):
             for place, count in enumerate(gateways):
                 outcomes[place].append(await _real(load, server, plan, count, seconds))
+                single += await asyncio.to_thread(measurement.latencies, STALL_SECONDS, READINGS)
         plan.unlink()
+    found = found.model_copy(update={"stalls": stalls_of(single)})
+    replica = _replica(found)
     return found, [
         _comparison(share, count, replica, each) for share, count, each in zip(SHARES, gateways, outcomes, strict=True)
     ]
+
+
+def _replica(found: Throughput) -> Replica:
+    return Replica(ServiceTime.of(found), READINGS, MOST_READINGS, MAX_DELAY, QUEUE, found.quick_readings)
 
 
 def _comparison(share: float, gateways: int, replica: Replica, rounds: list[dict[str, float]]) -> Comparison:
@@ -149,9 +175,15 @@ def _print(console: Console, comparisons: list[Comparison]) -> None:
                     for value in (real, getattr(each.simulated, name), getattr(each.reckoned, name))
                 ),
                 f"{deviation:+.1%}",
-                "holds" if abs(deviation) <= TOLERANCE else "DOES NOT HOLD",
+                _verdict(each, deviation),
             )
     console.print(table)
+
+
+def _verdict(comparison: Comparison, deviation: float) -> str:
+    if abs(deviation) <= TOLERANCE:
+        return "holds"
+    return "DOES NOT HOLD" if comparison.is_judged else "does not hold (not judged)"
 
 
 def _as_json(found: Throughput, comparisons: list[Comparison]) -> dict[str, Any]:
@@ -159,8 +191,21 @@ def _as_json(found: Throughput, comparisons: list[Comparison]) -> dict[str, Any]
         "machine": machine(),
         "throughput": found.model_dump(mode="json"),
         "tolerance": TOLERANCE,
-        "loads": [{**asdict(each), "deviations": each.deviations(), "holds": each.holds} for each in comparisons],
+        "loads": [
+            {**asdict(each), "deviations": each.deviations(), "holds": each.holds, "is_judged": each.is_judged}
+            for each in comparisons
+        ],
     }
+
+
+def _stalls(found: Throughput) -> str:
+    if found.stalls is None:
+        return "no stalls"
+    milliseconds = [seconds * 1000 for seconds in found.stalls.seconds]
+    return (
+        f"{found.stalls.per_second:.1f} stalls in a second, of {milliseconds[0]:.2f} to {milliseconds[-1]:.2f} ms, "
+        f"{found.stalls.share_of_time:.1%} of the time"
+    )
 
 
 def main() -> int:
@@ -171,16 +216,20 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=60, help="bursts of each size to measure with")
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
+    console = Console(width=130)
+    if len(os.sched_getaffinity(0)) == 1:
+        console.print(
+            "there is one core, which the predictor shares with what loads it: it will be slower than simulated"
+        )
     found, comparisons = asyncio.run(compare(arguments.rounds, arguments.seconds, arguments.repeats))
     RESULTS.write_text(json.dumps(_as_json(found, comparisons), indent=1) + "\n")
-    console = Console(width=130)
     console.print(
         f"a pass {found.seconds_per_pass * 1e6:.0f} us, a request {found.seconds_per_request * 1e6:.1f} us, a reading "
-        f"{found.seconds_per_reading * 1e6:.2f} us: {found.readings_per_second:,.0f} readings/s"
+        f"{found.seconds_per_reading * 1e6:.2f} us: {found.readings_per_second:,.0f} readings/s; {_stalls(found)}"
     )
     _print(console, comparisons)
     console.print(f"written: {RESULTS}")
-    return 0 if all(each.holds for each in comparisons) else 1
+    return 0 if all(each.holds for each in comparisons if each.is_judged) else 1
 
 
 if __name__ == "__main__":

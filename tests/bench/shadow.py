@@ -8,11 +8,10 @@ shadow, and to cease, as in a cluster: by a file that comes and goes while it ru
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.readings import Requests
-from tests.bench.servers import Server, ServerProcess
+from tests.bench.servers import Server, ServerProcess, on_cores
 from tests.bench.wire import MODEL, REMEMBERING_REST
 from tests.bench.workloads import ClosedLoops, Workload
 from tests.integration.predictor_process import PackedBundle, PredictorProcess, predictor
@@ -94,7 +93,7 @@ async def run_shadow(
     ):
         order = ShadowOrder(digest=bundles[1].digest, version="1.0.0", addresses=(f"127.0.0.1:{candidate_port}",))
         server = Server("weldserve", REMEMBERING_REST, port, ServerProcess(stable.pid))
-        with _on(others):
+        with on_cores(others):
             plan = loops.write(workload, server, requests)
             for number in range(rounds):
                 # First without and first with, in turn: a machine may grow slower or faster all the while.
@@ -116,21 +115,10 @@ async def _predictor(
     """One that has only these cores, with its port."""
     await asyncio.to_thread(folder.mkdir)
     async with AsyncExitStack() as stack:
-        with _on(cores):
+        with on_cores(cores):
             process = await stack.enter_async_context(predictor(folder, bundle, model_name=MODEL, **settings))
         await process.logged("ready")
         yield process, int((await process.address()).rsplit(":", 1)[1])
-
-
-@contextlib.contextmanager
-def _on(cores: list[int]) -> Iterator[None]:
-    """Processes that are started within the block have only these cores."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 async def _tell(process: PredictorProcess, folder: Path, order: ShadowOrder | None) -> None:

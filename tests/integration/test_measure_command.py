@@ -36,6 +36,7 @@ def test_the_card_of_the_new_bundle_says_how_fast_it_is(measured: Path) -> None:
     found = shown["card"]["throughput"]
     assert found["secondsPerReading"] > 0
     assert found["scoringSecondsPerReading"] <= found["secondsPerReading"]
+    assert found["stalls"] is None or min(found["stalls"]["seconds"]) > 0
     assert found["memoryBytes"] > 50 * 2**20
     assert weldserve("bundle", "verify", measured, "--digest", shown["sha256"]).returncode == 0
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from weld_operator.domain.capacity.latency import Latency
 from weld_operator.domain.capacity.passes import Load
-from weld_operator.domain.capacity.service import Replica
+from weld_operator.domain.capacity.service import Replica, Stalls
 
 WARM_UP_TICKS = 5
 DELAYS = 4.0
@@ -28,7 +28,7 @@ class Simulated:
     requests: int
     passes: int
     busy: float
-    """Share of the time in which a replica is making a pass."""
+    """Share of the time in which a replica is making a pass, stalls in it included."""
 
 
 def simulate(replica: Replica, load: Load, replicas: int, ticks: int, seed: int = 0) -> Simulated:
@@ -58,11 +58,37 @@ def simulate(replica: Replica, load: Load, replicas: int, ticks: int, seed: int 
     )
 
 
+class _Stalls:
+    """Of one replica: at moments that are a Poisson process nothing goes on for a while."""
+
+    def __init__(self, stalls: Stalls, until: float, source: np.random.Generator) -> None:
+        count = source.poisson(stalls.per_second * until)
+        self._begins = np.sort(source.uniform(0, until, count)).tolist()
+        self._lasts = source.choice(stalls.seconds, count).tolist()
+        self._next = 0
+
+    def over(self, now: float) -> float:
+        """When work can be begun that is there `now`; moments only grow from call to call."""
+        while self._next < len(self._begins) and self._begins[self._next] <= now:
+            now = max(now, self._begins[self._next] + self._lasts[self._next])
+            self._next += 1
+        return now
+
+    def done(self, now: float, seconds: float) -> float:
+        """When work of so many seconds is done that is begun `now`."""
+        end = now + seconds
+        while self._next < len(self._begins) and self._begins[self._next] < end:
+            end += self._lasts[self._next]
+            self._next += 1
+        return end
+
+
 def _serve(
     replica: Replica, arrived: NDArray[np.float64], source: np.random.Generator
 ) -> tuple[NDArray[np.float64], int, float]:
     """Seconds until each request of one replica was answered, NaN if it was refused; passes, and seconds in them."""
     spread = np.array(replica.service.spread)
+    stalls = _Stalls(replica.service.stalls, arrived[-1] if len(arrived) else 0.0, source)
     answered = np.full(len(arrived), np.nan)
     waiting: deque[int] = deque()
     came = 0
@@ -78,14 +104,15 @@ def _serve(
     while came < len(arrived) or waiting:
         if not waiting:
             now = max(now, arrived[came])
-            hear(now)
+        now = stalls.over(now)
+        hear(now)
         in_pass = [waiting.popleft() for _ in range(min(len(waiting), replica.requests_in_pass))]
         seconds = replica.service.seconds(len(in_pass), len(in_pass) * replica.request_readings)
-        seconds *= source.choice(spread)
-        hear(now + seconds)
-        now += seconds
+        end = stalls.done(now, seconds * source.choice(spread))
+        hear(end)
         passes += 1
-        busy += seconds
+        busy += end - now
+        now = end
         answered[in_pass] = now - arrived[in_pass]
         if len(in_pass) > replica.requests_in_quick_pass and 0 < len(waiting) < replica.requests_in_pass:
             start = max(now, arrived[waiting[0]] + replica.max_delay)

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.bundle.samples import boosted, card_for
-from weld_api.card import Evaluation, FeatureSet, InputProfile, Interval, ModelInput, TrainingProfile
+from tests.unit.operator.capacity.examples import THROUGHPUT
+from weld_api.card import Evaluation, FeatureSet, InputProfile, Interval, ModelInput, Stalls, TrainingProfile
 from weld_bundle.card_file import read_card, write_card
 
 
@@ -48,6 +49,12 @@ def test_a_full_card_survives_its_file() -> None:
     assert read_card(write_card(card)) == card
 
 
+def test_how_fast_a_replica_is_survives_its_file_with_stalls_and_without() -> None:
+    stalls = Stalls(per_second=9, seconds=(0.0003, 0.004))
+    for throughput in (THROUGHPUT, THROUGHPUT.model_copy(update={"stalls": stalls})):
+        assert read_card(write_card(card_for(boosted(), throughput=throughput))).throughput == throughput
+
+
 def test_an_input_is_heard_unless_it_says_otherwise() -> None:
     assert ModelInput(name="x", unit="1", minimum=0, maximum=1).source == "AScan"
 
@@ -56,6 +63,7 @@ def test_an_input_is_heard_unless_it_says_otherwise() -> None:
     ("make", "sentence"),
     [
         (lambda: Interval(lowest=0.9, highest=0.8), "lowest 0.9 must not be above highest 0.8"),
+        (lambda: Stalls(per_second=300, seconds=(0.003, 0.005)), "stalls take 120% of the time, which leaves none"),
         (lambda: input_profile(counts=(1,)), "'x0' has 3 edges, so 2 counts are expected"),
         (lambda: input_profile(edges=(0.0, 1.0, 1.0)), "the edges of 'x0' must rise"),
         (lambda: profile(probabilities=(0.1, 0.5)), "'x0' must have 2 quantiles"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weld_predictor.measuring import BURSTS, Burst, solve
+from weld_predictor.measuring import BURSTS, Burst, solve, stalls_of
 
 
 def bursts(per_pass: float, per_request: float, per_reading: float, noise: float = 0.0) -> list[Burst]:
@@ -36,3 +36,21 @@ def test_a_little_noise_does_little() -> None:
 
 def test_nothing_is_below_zero() -> None:
     assert min(solve(bursts(5e-4, 0.0, 1.2e-6, noise=0.05))) >= 0
+
+
+def test_answers_that_come_late_are_stalls_of_what_they_took_longer() -> None:
+    found = stalls_of([*[0.001] * 996, 0.003, 0.003, 0.005, 0.005])
+    assert found is not None
+    assert found.per_second == pytest.approx(4 / 1.012, rel=1e-3)
+    assert found.share_of_time == pytest.approx(0.012 / 1.012, rel=1e-3)
+    assert (found.seconds[0], found.seconds[-1]) == (0.002, 0.004)
+
+
+def test_where_no_answer_is_late_there_are_no_stalls() -> None:
+    assert stalls_of([0.001, 0.0011, 0.0019]) is None
+
+
+@given(st.lists(st.floats(1e-5, 1), min_size=1, max_size=50))
+def test_whatever_was_measured_may_be_written_into_a_card(latencies: list[float]) -> None:
+    found = stalls_of(latencies)
+    assert found is None or found.share_of_time < 1

@@ -13,7 +13,9 @@ There is no queue that replicas share: each has its own, so formulas for M/G/c w
 Time is cut into phases; what comes in a phase comes in its middle. Assumed: requests are of one size; each goes to a
 replica by chance; a request that finds nothing under way is scored at once; after a pass the next starts at once if it
 was a quick one, otherwise when the oldest that waits has waited `max_delay`. What comes in two phases is taken to be
-independent, but for how much many of them vary.
+independent, but for how much many of them vary. A stall lengthens the pass that it interrupts, and is a pass with
+nothing in it while nothing is under way; while requests wait for company none begins. Stalls are taken to be rare: one
+in a pass at most.
 """
 
 from __future__ import annotations
@@ -29,9 +31,7 @@ from weld_operator.domain.capacity.service import Replica
 from weld_operator.domain.capacity.windows import Answered, Windows
 
 _PHASES_IN_PASS = 5
-_FEWEST_PHASES, _MOST_PHASES, _MOST_WHEN_CALM = 80, 250, 900
-_CALM = 0.3
-"""A replica that is no busier at the busiest moment has few states, and phases may be short."""
+_FEWEST_PHASES, _MOST_PHASES = 80, 900
 _UNITS_IN_PASS, _UNITS_AT_ONCE = 12, 100
 _MOST_CROWDED, _LEAST_LEFT = 3.0, 0.25
 """Of arrivals and of idleness, as far as phases and units are chosen by them."""
@@ -112,11 +112,9 @@ class _Chain:
         cycle = _cycle(replica, busiest)
         phases = round(arrivals.tick / (cycle / _PHASES_IN_PASS))
         units = busiest * cycle / _UNITS_IN_PASS if arrivals.jitter else arrivals.requests / replicas / _UNITS_AT_ONCE
-        most = (
-            _MOST_WHEN_CALM if busiest * replica.service.of_request(replica.request_readings) < _CALM else _MOST_PHASES
-        )
-        self._phases = min(max(phases, _FEWEST_PHASES), most)
+        self._phases = min(max(phases, _FEWEST_PHASES), _MOST_PHASES)
         self._windows = Windows(replica, arrivals, 1 / replicas, phases=self._phases, unit=max(round(units), 1))
+        self._stalls = self._windows.stalls()
         self._starts: defaultdict[int, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
         """By phase and by what waits: how likely it is that a pass starts so."""
         self._idle = 1.0
@@ -128,8 +126,9 @@ class _Chain:
         self._seen = 0.0
         """Of the tick under way: passes, and what they found waiting."""
         self._recording = False
-        self._taken = Durations(arrivals.tick / self._phases / 4)
-        self._refused = 0.0
+        self._found: defaultdict[Answered, float] = defaultdict(float)
+        """In the tick that counts, how often."""
+        self._width = arrivals.tick / self._phases / 4
 
     def settle(self) -> _Answers:
         """Tick after tick until they are alike; the one after that counts."""
@@ -142,15 +141,32 @@ class _Chain:
             before = self._seen
         self._recording = True
         self._pass_tick()
-        return _Answers(self._taken, self._refused / (self._taken.total + self._refused))
+        return self._answers()
+
+    def _answers(self) -> _Answers:
+        taken, refused = Durations(self._width), 0.0
+        for found, chance in self._found.items():
+            refused += chance * found.refused
+            for seconds, requests in found.answers:
+                taken.add(seconds, chance * requests)
+        return _Answers(taken, refused / (taken.total + refused))
 
     def _pass_tick(self) -> None:
         for now in range(self._now, self._now + self._phases):
             self._idle += self._returning.pop(now, 0.0)
+            self._stall(now)
             self._wake(now)
             self._begin_passes(now)
             self._wait_for_company(now)
         self._now += self._phases
+
+    def _stall(self, now: int) -> None:
+        """A stall begins while nothing is under way: like a quick pass with nothing in it."""
+        idle = self._idle
+        for length, share in self._stalls:
+            if idle * share > _LEAST:
+                self._after_pass(now, now + length, True, idle * share)
+                self._idle -= idle * share
 
     def _wake(self, now: int) -> None:
         """Requests come while nothing is under way."""
@@ -208,9 +224,7 @@ class _Chain:
         for waiting, share in found.waiting:
             starts[waiting] += chance * share
         if self._recording and chance > _LEAST:
-            for seconds, requests in found.answers:
-                self._taken.add(seconds, chance * requests)
-            self._refused += chance * found.refused
+            self._found[found] += chance
 
 
 def _roughly(units: int, step: int) -> Sequence[tuple[int, float]]:

@@ -108,9 +108,10 @@ def _has_plenty(replica: Replica, load: Load, count: int) -> bool:
         work = max(work + share * requests * each - phase, 0.0)
         most = max(most, work)
     most += _DEVIATIONS * math.sqrt(requests) * each
-    slowest = max(replica.service.spread)
+    slowest, stall = max(replica.service.spread), replica.service.stalls.longest
     longest = most + 2 * replica.service.seconds(1, replica.request_readings)
-    return most / each < replica.requests_in_queue and 2 * slowest * longest + replica.max_delay < load.deadline
+    taken = 2 * (slowest * longest + stall) + replica.max_delay
+    return most / each < replica.requests_in_queue and taken < load.deadline
 
 
 def _reaches(replica: Replica, load: Load, aims: Aims, count: int) -> bool:

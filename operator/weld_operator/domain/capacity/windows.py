@@ -17,7 +17,8 @@ from weld_operator.domain.capacity.service import Replica
 _AGES = 5
 """Into how many the requests that came in a while are told apart by their age."""
 _BINS_IN_PHASE = 4
-
+_MOMENTS_IN_JITTER = 40
+"""That are told apart in what comes from them on: the density of arrivals changes over the jitter, not faster."""
 
 Lengths = Callable[[int], Sequence[tuple[int, float, float]]]
 """Of a pass that starts with so many units waiting: phases, seconds, and their probability."""
@@ -33,7 +34,7 @@ class Group:
     requests: Sequence[tuple[int, float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answered:
     """What a pass starts with, and when it is answered."""
 
@@ -93,6 +94,8 @@ class Windows:
         self.quick = replica.requests_in_quick_pass // unit
         """Units in a pass after which nothing waits for company."""
         self._room = max(replica.requests_in_queue // unit, 1)
+        self._moment = max(int(arrivals.jitter / self._phase / _MOMENTS_IN_JITTER), 1)
+        """Phases in one."""
         self._delay_phases = max(round(replica.max_delay / self._phase), 1) if replica.max_delay else 0
         self._cumulative = [0.0]
         for each in arrivals.shares(phases):
@@ -105,13 +108,24 @@ class Windows:
         self._company_of = cache(self._company)
         self._woken_of = cache(self._woken)
 
+    def stalls(self) -> Sequence[tuple[int, float]]:
+        """Phases for which a stall lasts, with the probability that one begins in a phase."""
+        found: defaultdict[int, float] = defaultdict(float)
+        stalls = self._replica.service.stalls
+        begins = stalls.chance_within(self._phase)
+        for seconds, share in stalls.classes if begins else ():
+            whole, beyond = divmod(seconds / self._phase, 1)
+            found[int(whole)] += begins * share * (1 - beyond)
+            found[int(whole) + 1] += begins * share * beyond
+        return [(phases, chance) for phases, chance in found.items() if phases and chance]
+
     def after(self, began: int, end: int, quick: bool) -> Window:
         """During a pass from phase `began` to `end`, after a quick one of which nothing waits for company."""
-        return self._after_of(began % self._phases, end - began, 0 if quick else self._delay_phases)
+        return self._after_of(self._moment_of(began), end - began, 0 if quick else self._delay_phases)
 
     def company(self, first: int) -> tuple[int, Answered]:
         """The phase in which the next pass starts if the oldest came in phase `first`, and what is in it."""
-        return first + self._delay_phases, self._company_of(first % self._phases)
+        return first + self._delay_phases, self._company_of(self._moment_of(first))
 
     def woken(self, now: int) -> Answered:
         """What comes in phase `now` while nothing is under way."""
@@ -120,14 +134,14 @@ class Windows:
     def _pass_lengths(self, units: int) -> Sequence[tuple[int, float, float]]:
         """Phases, seconds and probability, of a pass with so many units."""
         requests = units * self._unit
-        service = self._replica.service
-        seconds = service.seconds(requests, requests * self._replica.request_readings)
-        together: defaultdict[int, list[float]] = defaultdict(list)
-        for factor in service.spread:
-            together[int(seconds * factor / self._phase)].append(seconds * factor)
+        durations = self._replica.service.durations(requests, requests * self._replica.request_readings)
+        together: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
+        for seconds, share in durations:
+            together[int(seconds / self._phase)].append((seconds, share))
         found = []
         for phases, each in together.items():
-            mean, share = sum(each) / len(each), len(each) / len(service.spread)
+            share = sum(part for _, part in each)
+            mean = sum(seconds * part for seconds, part in each) / share
             # Between two phases, so that it ends in the middle of them on average.
             beyond = mean / self._phase - phases if phases else 1.0
             found += [(phases, mean, share * (1 - beyond)), (phases + 1, mean, share * beyond)]
@@ -171,7 +185,7 @@ class Windows:
 
     def after_full(self, began: int, end: int, left: int) -> Answered:
         """A pass had as much as it may and `left` some: the next has these, and those that came, as far as it may."""
-        return self._after_full_of(began % self._phases, end - began, left)
+        return self._after_full_of(self._moment_of(began), end - began, left)
 
     def _after_full(self, began: int, length: int, left: int) -> Answered:
         found = self._counts_between(began, began + length)
@@ -206,6 +220,10 @@ class Windows:
         self, chance: float, waiting: Sequence[tuple[int, float]], *groups: Group, refused: float = 0.0
     ) -> Answered:
         return Answered(chance, waiting, refused, groups, self._phase / _BINS_IN_PHASE, self._lengths)
+
+    def _moment_of(self, phase: int) -> int:
+        """The phase in the middle of the moment of its tick that it is in."""
+        return phase % self._phases // self._moment * self._moment + self._moment // 2
 
     def _lengths(self, waiting: int) -> Sequence[tuple[int, float, float]]:
         return self.pass_lengths(min(waiting, self.most))

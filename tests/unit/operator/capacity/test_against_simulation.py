@@ -10,7 +10,7 @@ from tests.simulation.pipeline import simulate
 from weld_cli.plan_files import read_assets
 from weld_cli.rollout_file import read_models
 from weld_operator.domain.capacity.passes import Load, latency_of
-from weld_operator.domain.capacity.service import Replica, ServiceTime
+from weld_operator.domain.capacity.service import Replica, ServiceTime, Stalls
 from weld_operator.domain.capacity.sizing import size_for
 from weld_operator.domain.capacity.subject import Subject
 
@@ -31,6 +31,21 @@ def test_reckoned_is_simulated(requests: int, replicas: int, jitter: float, max_
     replica = Replica(SERVICE, 100, max_readings, 0.002, 40_000)
     load = Load(requests, 0.1, jitter, 0.1)
     reckoned, simulated = latency_of(replica, load, replicas), simulate(replica, load, replicas, 300).latency
+    assert reckoned.mean == pytest.approx(simulated.mean, rel=0.1)
+    assert reckoned.p99 == pytest.approx(simulated.p99, rel=0.1)
+    assert reckoned.on_time == pytest.approx(simulated.on_time, rel=0.1)
+
+
+STALLS = Stalls(10, (0.00025, 0.0003, 0.0004, 0.0005, 0.0007, 0.001, 0.0015, 0.0025, 0.004))
+QUICK = ServiceTime(0.00016, 0.000012, 3.4e-7, (0.9, 0.95, 1.0, 1.05, 1.1), STALLS)
+
+
+@pytest.mark.parametrize("requests", [50, 300, 900])
+def test_reckoned_is_simulated_with_stalls(requests: int) -> None:
+    """Of a replica as quick as a measured one, at 2 to 45 % of what it can do."""
+    replica = Replica(QUICK, 100, 16_384, 0.002, 40_000, 1200)
+    load = Load(requests, 0.1, 0.02, 0.003)
+    reckoned, simulated = latency_of(replica, load, 1), simulate(replica, load, 1, 1500).latency
     assert reckoned.mean == pytest.approx(simulated.mean, rel=0.1)
     assert reckoned.p99 == pytest.approx(simulated.p99, rel=0.1)
     assert reckoned.on_time == pytest.approx(simulated.on_time, rel=0.1)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weld_operator.domain.capacity.passes import Load, latency_of
-from weld_operator.domain.capacity.service import Replica, ServiceTime
+from weld_operator.domain.capacity.service import Replica, ServiceTime, Stalls
 
 SERVICE = ServiceTime(fixed=0.0005, per_request=0.00008, per_reading=1.2e-6)
 
@@ -77,3 +77,28 @@ def test_more_requests_are_never_answered_sooner(requests: int, more: int) -> No
     few, many = (latency_of(replica(), Load(count, 0.1, 0.02, 0.1), 1) for count in (requests, requests + more))
     assert many.p99 >= few.p99 * 0.97
     assert many.on_time <= few.on_time + 1e-3
+
+
+def test_where_hardly_anything_comes_a_stall_delays_what_comes_in_it_or_is_served_in_it() -> None:
+    """Of a stall of 10 ms a request that comes by chance waits the second half, 5 ms; served in it, all 10."""
+    calm = latency_of(replica(), Load(1, 0.1, 0.02, 0.1), 1)
+    found = latency_of(
+        replica(ServiceTime(0.0005, 0.00008, 1.2e-6, stalls=Stalls(2, (0.01,)))), Load(1, 0.1, 0.02, 0.1), 1
+    )
+    assert found.mean - calm.mean == pytest.approx(2 * 0.01 * 0.005 + 2 * calm.mean * 0.01, rel=0.1)
+
+
+def test_time_that_goes_by_in_stalls_is_lost_to_work() -> None:
+    stalled = replica(ServiceTime(0.0005, 0.00008, 1.2e-6, stalls=Stalls(10, (0.005, 0.015))))
+    assert stalled.most_requests_per_second == pytest.approx(0.9 * replica().most_requests_per_second)
+
+
+@given(requests=st.integers(1, 250), few=st.floats(0, 20), more=st.floats(1, 20))
+@settings(max_examples=8, deadline=None)
+def test_more_stalls_never_lower_the_latency(requests: int, few: float, more: float) -> None:
+    seconds = (0.0003, 0.0005, 0.001, 0.004)
+    services = (ServiceTime(0.0005, 0.00008, 1.2e-6, stalls=Stalls(rate, seconds)) for rate in (few, few + more))
+    calm, stalled = (latency_of(replica(service), Load(requests, 0.1, 0.02, 0.1), 1) for service in services)
+    assert stalled.mean >= calm.mean * 0.995
+    assert stalled.p99 >= calm.p99 * 0.97
+    assert stalled.on_time <= calm.on_time + 1e-3
