@@ -13,6 +13,9 @@ from weld_api.card import BundleCard, Evaluation, Throughput
 from weld_api.spec import Batching
 from weld_cli.failures import CommandError, failures_in_a_sentence
 
+BUSY = 0.1
+"""Share of the time that a machine may stand still before a measurement on it says little."""
+
 app = typer.Typer(help="Make bundles, check them, and show what is in them.", no_args_is_help=True)
 
 BundleFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the bundle.")]
@@ -128,6 +131,9 @@ def measure(
                 found = throughput(measurement, folder, repeats, request_readings, longest, datetime.now(UTC))
             except MeasurementError as error:
                 raise CommandError(str(error)) from error
+        if found.stalls is not None and found.stalls.share_of_time > BUSY:
+            share = found.stalls.share_of_time
+            typer.echo(f"the machine stood still for {share:.0%} of the time: measure when nothing else runs", err=True)
         _print_yaml({"throughput": found.model_dump(mode="json")})
         if out is not None:
             _print_model(card.version, pack_archive(verified.estimator, _with(card, found), out))

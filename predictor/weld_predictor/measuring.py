@@ -45,6 +45,8 @@ STALLS_OF = 20
 """Equally likely durations."""
 STALL_SECONDS = 6.0
 """For which stalls are looked for; a machine of ours has about 9 in a second."""
+_MOST_STALLED = 0.95
+"""Of the time, that is believed."""
 _LATE = 2.0
 """Times the median, from which on an answer is late."""
 PATIENCE_SECONDS = 60.0
@@ -294,7 +296,11 @@ def stalls_of(latencies: Sequence[float]) -> Stalls | None:
     """Of requests that followed one another without a pause: what an answer took above the median, if that is long."""
     middle = statistics.median(latencies)
     late = [each - middle for each in latencies if each > _LATE * middle]
-    return Stalls(per_second=_digits(len(late) / sum(latencies)), seconds=_alike(late, STALLS_OF)) if late else None
+    if not late:
+        return None
+    seconds = _alike(late, STALLS_OF)
+    share = min(sum(late) / sum(latencies), _MOST_STALLED)
+    return Stalls(per_second=_digits(share / statistics.mean(seconds)), seconds=seconds)
 
 
 def _spread(factors: Sequence[float]) -> tuple[float, ...]:
