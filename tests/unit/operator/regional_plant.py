@@ -118,7 +118,7 @@ class RegionalPlant:
         for cluster in (self.home, self.north):
             self._collect_garbage(cluster)
             for name in list(self.names(INFERENCE_SERVICE, cluster)):
-                _serve(cluster, name, is_up=all(region not in name for region in lost))
+                _serve(cluster, name, is_up=not any(f"-{region}-" in name for region in lost))
 
     def _collect_garbage(self, cluster: InMemoryCluster) -> None:
         """All whose owners are gone, and then what belonged to that."""

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.operator.in_memory_cluster import CrashError
@@ -134,5 +134,6 @@ async def _play(actions: list[tuple[str, str]]) -> None:
 
 @settings(max_examples=8, deadline=None)
 @given(st.lists(ACTIONS, min_size=3, max_size=9))
+@example([("ask", "a"), ("lose", "north"), ("pass", "40")])
 def test_whatever_happens_regions_serve_and_a_way_out_stays(actions: list[tuple[str, str]]) -> None:
     asyncio.run(_play(actions))
