@@ -7,6 +7,8 @@ import pytest
 
 from tests.sandbox.apply import install_manifests
 from tests.sandbox.control_plane import ControlPlane
+from tests.sandbox.helm import Helm
+from tests.sandbox.tools import ensure
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,3 +19,8 @@ async def control_plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
         async with plane.api() as api:
             await install_manifests(api, ROOT / "manifests" / "crd")
         yield plane
+
+
+@pytest.fixture(scope="module")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(ensure(["helm"])["helm"], tmp_path_factory.mktemp("helm"))
