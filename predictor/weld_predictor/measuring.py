@@ -39,10 +39,8 @@ from weld_predictor.scoring.native import NAME as NATIVE
 
 BURSTS = ((1, 1), (1, 100), (1, 1000), (1, 4000), (1, 16_000), (8, 100), (32, 100), (128, 100), (128, 1), (32, 500))
 """Requests, and readings in each."""
-SPREAD_OF = 20
-"""Equally likely factors."""
-STALLS_OF = 20
-"""Equally likely durations."""
+EQUALLY_LIKELY = 20
+"""Factors, or durations, that stand for all that were measured."""
 STALL_SECONDS = 6.0
 """For which stalls are looked for; a machine of ours has about 9 in a second."""
 _MOST_STALLED = 0.95
@@ -71,11 +69,6 @@ class Burst:
     """Seconds, by the predictor's own metrics."""
     factors: tuple[float, ...]
     """Of all bursts: their seconds over the median's."""
-
-    @property
-    def is_about_quick(self) -> bool:
-        """Whether its passes are such that the predictor would make them in its event loop, or not much longer."""
-        return self.in_passes <= 2 * MicroBatcher.QUICK_SECONDS * self.passes
 
 
 @dataclass(frozen=True)
@@ -211,18 +204,12 @@ class Measurement:
 
 
 def throughput(
-    measurement: Measurement,
-    bundle: Path,
-    repeats: int,
-    request_readings: int,
-    max_readings: int,
-    now: datetime,
-    stall_seconds: float = STALL_SECONDS,
+    measurement: Measurement, bundle: Path, repeats: int, request_readings: int, max_readings: int, now: datetime
 ) -> Throughput:
     """What the bundle's card may say. Raises MeasurementError, and BundleError for the bundle."""
     bursts = list(measurement.bursts(repeats, request_readings))
     per_pass, per_request, per_reading = solve(bursts)
-    inside = solve([replace(each, seconds=each.in_passes) for each in bursts if each.is_about_quick])
+    inside = solve([replace(each, seconds=each.in_passes) for each in bursts])
     requests = max(max_readings // request_readings, 1)
     rate = requests * request_readings / (per_pass + requests * (per_request + request_readings * per_reading))
     name, scoring = _scoring(bundle)
@@ -230,7 +217,6 @@ def throughput(
     cores = usable_cores()
     busy = sum(each.processor_seconds for each in full) / sum(each.seconds for each in full)
     busy = min(max(busy, 0.1), float(cores))
-    stalls = stalls_of(measurement.latencies(stall_seconds, request_readings))
     usual = next(each for each in bursts if (each.requests, each.readings) == (64, request_readings))
     return Throughput(
         scorer="native" if name == NATIVE else "scikit-learn",
@@ -244,8 +230,8 @@ def throughput(
         seconds_per_reading=_digits(per_reading),
         quick_readings=_quick(inside, request_readings),
         scoring_seconds_per_reading=_digits(min(scoring, per_reading)),
-        spread=_spread(usual.factors),
-        stalls=stalls,
+        spread=_alike(usual.factors),
+        stalls=stalls_of(measurement.latencies(STALL_SECONDS, request_readings)),
         memory_bytes=measurement.peak_bytes(),
         request_bytes_per_reading=_digits(measurement.bytes.request),
         answer_bytes_per_reading=_digits(measurement.bytes.answer),
@@ -298,19 +284,14 @@ def stalls_of(latencies: Sequence[float]) -> Stalls | None:
     late = [each - middle for each in latencies if each > _LATE * middle]
     if not late:
         return None
-    seconds = _alike(late, STALLS_OF)
+    seconds = _alike(late)
     share = min(sum(late) / sum(latencies), _MOST_STALLED)
     return Stalls(per_second=_digits(share / statistics.mean(seconds)), seconds=seconds)
 
 
-def _spread(factors: Sequence[float]) -> tuple[float, ...]:
-    """Equally likely ones, around 1 by their median."""
-    return _alike(factors, SPREAD_OF)
-
-
-def _alike(values: Sequence[float], count: int) -> tuple[float, ...]:
-    """So many that are as likely as the values are."""
-    places = (np.arange(count) + 0.5) / count
+def _alike(values: Sequence[float]) -> tuple[float, ...]:
+    """Fewer that are equally likely, and spread as the values are."""
+    places = (np.arange(EQUALLY_LIKELY) + 0.5) / EQUALLY_LIKELY
     return tuple(_digits(float(each)) for each in np.quantile(np.array(values), places))
 
 
