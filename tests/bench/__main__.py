@@ -43,8 +43,8 @@ from tests.bench.workloads import W1, W2, W3, W4, ClosedLoops, Workload, all_sto
 from tests.integration.predictor_process import PackedBundle
 
 FOLDER = Path("build/bench")
-ALONE, BESIDE = ("intake", "shadow", "waveforms"), ("pipelines", "overload", "hostile")
-"""Parts that can be run by themselves: with servers of their own, and with the one of the features' bundle."""
+PARTS = ("pipelines", "overload", "hostile", "intake", "shadow", "waveforms")
+"""That can be run by themselves."""
 
 
 class Bench:
@@ -87,13 +87,16 @@ class Bench:
         await self._waveforms(waveforms)
 
     async def run_part(self, name: str) -> None:
-        """One part of those that need nothing of the others."""
+        """One of `PARTS`."""
         features, waveforms = self._bundles()
-        if name in ALONE:
-            await getattr(self, f"_{name}")(waveforms if name == "waveforms" else features)
-            return
-        async with weldserve(self._empty("weldserve"), features) as ours:
-            await getattr(self, f"_{name}")(features, ours[0])
+        beside = {"pipelines": self._pipelines, "overload": self._overload, "hostile": self._hostile}
+        if name in beside:
+            async with weldserve(self._empty("weldserve"), features) as ours:
+                await beside[name](features, ours[0])
+        elif name == "waveforms":
+            await self._waveforms(waveforms)
+        else:
+            await {"intake": self._intake, "shadow": self._shadow}[name](features)
 
     def _bundles(self) -> tuple[PackedBundle, PackedBundle]:
         return feature_bundle(self._empty("bundle")), waveform_bundle(self._empty("waveform-bundle"))
@@ -192,33 +195,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="How fast the predictor is.")
     parser.add_argument("--quick", action="store_true", help="minutes instead of half an hour; believe it less")
     parser.add_argument("--no-peers", action="store_true", help="without other model servers")
-    parser.add_argument("--only", choices=sorted((*ALONE, *BESIDE)), help="one part, into a file of its own")
+    parser.add_argument("--only", choices=PARTS, help="one part, into a file of its own")
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     console = Console(width=140)
     bench = Bench(FOLDER, QUICK if arguments.quick else FULL, console)
     if arguments.only:
-        return _only(arguments.only, bench, console)
+        asyncio.run(bench.run_part(arguments.only))
+        return _told(bench.results, console, f"{arguments.only}.json")
     if arguments.no_peers:
         bench.results["left_out"]["all peers"] = "--no-peers"
     asyncio.run(bench.run(with_peers=not arguments.no_peers))
-    bounds = bounds_of(bench.results)
-    bench.results["bounds"] = [bound.as_json() for bound in bounds]
-    write_results(bench.results, FOLDER / "results.json")
     plot_offered(bench.results["offered"], FOLDER / "latency.png")
     plot_stages(bench.results["stages_ms"], FOLDER / "stages.png")
-    print_results(console, bench.results, bounds)
-    console.print(f"written: {FOLDER}/results.json, latency.png, stages.png")
-    return 0 if all(bound.holds for bound in bounds) else 1
+    return _told(bench.results, console, "results.json", "latency.png", "stages.png")
 
 
-def _only(part: str, bench: Bench, console: Console) -> int:
-    asyncio.run(bench.run_part(part))
-    bounds = bounds_of(bench.results)
-    bench.results["bounds"] = [bound.as_json() for bound in bounds]
-    write_results(bench.results, FOLDER / f"{part}.json")
-    print_results(console, bench.results, bounds)
-    console.print(f"written: {FOLDER}/{part}.json")
+def _told(results: dict[str, Any], console: Console, file: str, *pictures: str) -> int:
+    """Judge, write and print the results; gives the exit code."""
+    bounds = bounds_of(results)
+    results["bounds"] = [bound.as_json() for bound in bounds]
+    write_results(results, FOLDER / file)
+    print_results(console, results, bounds)
+    console.print(f"written: {FOLDER}/{', '.join((file, *pictures))}")
     return 0 if all(bound.holds for bound in bounds) else 1
 
 

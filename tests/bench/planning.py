@@ -3,8 +3,8 @@
 The predictor is measured as `weldserve bundle measure` does. Then sensors measure, by the load generator, at shares of
 what it can do; rounds of the loads take turns, and the medians of the rounds count. The predictor has one core for
 itself, as a container has that asks for it, and what measures it and loads it has the others. Stalls are those of the
-minutes in which it was loaded. Writes
-build/planning.json and prints a table; the exit code is 1 if they are more than 15 % apart at a load that is judged.
+minutes in which it was loaded. Writes build/planning.json and prints a table; the exit code is 1 if they are more than
+15 % apart at a load that is judged.
 """
 
 from __future__ import annotations

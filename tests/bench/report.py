@@ -65,7 +65,8 @@ def print_results(console: Console, results: Mapping[str, Any], bounds: Sequence
         figures = [f"{record[name]:,.0f}" for name in ("readings_per_s", "requests_per_s")]
         figures += [f"{record[name]:,.2f}" for name in ("p50_ms", "p99_ms", "p999_ms")]
         table.add_row(before, record["server"], *figures, f"{record['rss_mib']:,.0f}", f"{record['errors']:,}")
-    console.print(table)
+    if results["records"]:
+        console.print(table)
     for name, reason in results["left_out"].items():
         console.print(f"left out: {name}: {reason}")
     verdicts = Table("", "found", "limit", "")

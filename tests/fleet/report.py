@@ -97,7 +97,7 @@ def plot(sizes: Sequence[Size], regions: int, path: Path) -> None:
     _frame(memory, "Memory of the operator", "MiB")
     _line(start, models, [size.start.seconds for size in sizes], "until all were looked at")
     _frame(start, "Start", "s")
-    figure.suptitle(f"A fleet of WeldModels with {regions} region(s) each")
+    figure.suptitle("A fleet of WeldModels" + (f" in {regions} regions each" if regions > 1 else ""))
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 

@@ -95,16 +95,7 @@ def whole(
     now = now.replace(microsecond=0)
     before = memories_of(subject.status)
     asked = {ask.region: ask for ask in course.asks}
-    placed = [
-        _placed(
-            region,
-            memory_at(before, region.name, region.cluster.kubeconfig_secret or ""),
-            parts[region.name],
-            asked[region.name],
-            now,
-        )
-        for region in spec.regions
-    ]
+    placed = [_placed(region, before, parts[region.name], asked[region.name], now) for region in spec.regions]
     outages = {name: memory.outage for name, memory in before.items()}
     failover = next_failover(spec, {each.name: sight_of_region(each) for each in placed}, outages, now)
     named = [_carrying(each, failover) for each in placed]
@@ -124,8 +115,9 @@ def _fields(status: PlaceStatus) -> dict[str, Any]:
     return {name: getattr(status, name) for name in PlaceStatus.model_fields}
 
 
-def _placed(region: Region, memory: RegionStatus | None, part: Part, ask: Ask, now: datetime) -> RegionStatus:
+def _placed(region: Region, before: Mapping[str, RegionStatus], part: Part, ask: Ask, now: datetime) -> RegionStatus:
     secret = region.cluster.kubeconfig_secret or ""
+    memory = memory_at(before, region.name, secret)
     changes = {"where": where(region), "kubeconfig_secret": secret, "asked": ask.asked, "former": ask.former}
     if part.decided is not None:
         former = {} if memory is None else {"outage": memory.outage, "replica_floor": memory.replica_floor}
