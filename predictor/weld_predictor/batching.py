@@ -21,6 +21,12 @@ from collections.abc import Callable, Iterable
 from weld_predictor.pace import Lateness, Pace
 
 NO_DEADLINE = math.inf
+QUICK_SECONDS = 0.001
+"""A pass that takes no longer is made in the event loop itself: a thread would cost as much, and nothing that waits
+meanwhile would notice."""
+QUICK_SECONDS_OF_ONE_CORE = 0.01
+"""Where a thread would only take turns with the loop, and each would wait for the other: as long as clients may wait to
+be heard."""
 
 
 class QueueFullError(Exception):
@@ -89,10 +95,6 @@ When it is done it calls the third, in the event loop's thread. It raises nothin
 class MicroBatcher:
     """Has the readings of concurrent requests scored together; belongs to one event loop."""
 
-    QUICK_SECONDS = 0.0005
-    """A pass that takes no longer is made in the event loop itself: a thread would cost as much, and nothing that
-    waits meanwhile would notice."""
-
     STALE_SECONDS = 0.1
     """After so long without a pass a deadline is given a try: what is reckoned may have been true of another time."""
     LONG_TURN_SECONDS = 0.005
@@ -105,13 +107,18 @@ class MicroBatcher:
         max_readings: int,
         max_delay: float,
         queue_readings: int,
+        quick_seconds: float = QUICK_SECONDS,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`max_delay` in seconds; `clock`: seconds from any origin, as the event loop's own time may be coarse."""
+        """`max_delay` and `quick_seconds`, of a pass that is made in the event loop itself, in seconds.
+
+        `clock`: seconds from any origin, as the event loop's own time may be coarse.
+        """
         self._perform = perform
         self._max_readings = max_readings
         self._max_delay = max_delay
         self._queue_readings = queue_readings
+        self._quick_seconds = quick_seconds
         self._clock = clock
         self._pace = Pace()
         self._delivery_pace = Pace()
@@ -134,6 +141,11 @@ class MicroBatcher:
     def waiting(self) -> int:
         """Readings that wait, without those of the pass under way."""
         return self._waiting
+
+    @property
+    def quick_readings(self) -> int:
+        """In the largest pass that would be made in the event loop itself."""
+        return int(min(self._pace.readings_within(self._quick_seconds), self._max_readings))
 
     def rehearse(self, readings: int, seconds: float) -> None:
         """A pass of `readings` was made for practice, and took `seconds`."""
@@ -270,7 +282,7 @@ class MicroBatcher:
         return now - self._turns[0].waiting[0].came > max(self._max_delay, self.LONG_TURN_SECONDS)
 
     def _is_quick(self, readings: int) -> bool:
-        return self._pace.is_known and self._pace.seconds(readings) <= self.QUICK_SECONDS
+        return self._pace.is_known and self._pace.seconds(readings) <= self._quick_seconds
 
     def _next_parts(self) -> tuple[list[Part], list[tuple[Request, TooLateError]]]:
         """What the next pass takes, and requests that it would only answer too late."""

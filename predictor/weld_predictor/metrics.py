@@ -219,6 +219,16 @@ class PredictorMetrics:
         queue = Gauge("weldserve_queue_readings", "Readings that wait to be scored.", LABELS, registry=self._registry)
         queue.labels(**self._values).set_function(waiting)
 
+    def watch_quick_passes(self, largest: Callable[[], int]) -> None:
+        """Report `largest()` as the readings in the largest pass that is quick."""
+        quick = Gauge(
+            "weldserve_quick_readings",
+            "Readings in the largest pass that is made in the event loop itself at present, as it is quick.",
+            LABELS,
+            registry=self._registry,
+        )
+        quick.labels(**self._values).set_function(largest)
+
     def watch_memory(self, memory: SensorMemory) -> None:
         """Report what is remembered of sensors."""
         for name, text, value in (

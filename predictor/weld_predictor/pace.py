@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 _WEIGHT = 0.05
 """Of the latest pass: about twenty passes count."""
 _MOST_SURPRISE, _LEAST_SURPRISE = 4.0, 0.001
@@ -43,11 +45,23 @@ class Pace:
         """What a pass of `readings` should take; 0 while nothing is known."""
         if not self.is_known:
             return 0.0
+        return max(self._mean_seconds + self._each * (readings - self._mean_readings), 0.0)
+
+    def readings_within(self, seconds: float) -> float:
+        """The most readings whose pass should take no longer; 0 while nothing is known, and where none are so quick."""
+        if not self.is_known:
+            return 0.0
+        each, left = self._each, seconds - self._mean_seconds
+        if each > 0:
+            return max(self._mean_readings + left / each, 0.0)
+        return math.inf if left >= 0 else 0.0
+
+    @property
+    def _each(self) -> float:
+        """Seconds that one more reading takes; once there was a pass."""
         if self._variance > 0:
-            each = max(self._covariance / self._variance, 0.0)
-        else:
-            each = self._mean_seconds / self._mean_readings
-        return max(self._mean_seconds + each * (readings - self._mean_readings), 0.0)
+            return max(self._covariance / self._variance, 0.0)
+        return self._mean_seconds / self._mean_readings
 
 
 class Lateness:

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 import time
 from functools import partial
 from socket import socket
@@ -25,7 +26,7 @@ from prometheus_client import REGISTRY, disable_created_metrics
 from weld_api.card import BundleCard
 from weld_api.predictor_settings import PredictorSettings
 from weld_api.quantity import parse_duration
-from weld_predictor.batching import MicroBatcher
+from weld_predictor.batching import QUICK_SECONDS, QUICK_SECONDS_OF_ONE_CORE, MicroBatcher
 from weld_predictor.cores import usable_cores
 from weld_predictor.data_plane import OneModelForLife, PredictorDataPlane
 from weld_predictor.envelopes import Envelopes
@@ -54,6 +55,8 @@ from weld_predictor.shadow.shadow import Shadow
 from weld_predictor.tracing import Traces
 
 _log = logging.getLogger(__name__)
+_TURN_SECONDS = 0.0005
+"""That the event loop and a pass's thread hold each other up at most; with Python's own 5 ms, answers waited for it."""
 
 
 class PredictorServer(ModelServer):
@@ -119,8 +122,10 @@ class PredictorServer(ModelServer):
             max_readings=settings.max_readings,
             max_delay=_seconds(settings.max_delay),
             queue_readings=settings.queue_readings,
+            quick_seconds=QUICK_SECONDS if cores > 1 else QUICK_SECONDS_OF_ONE_CORE,
         )
         self._metrics.watch_queue(lambda: batcher.waiting + self._extraction.waiting)
+        self._metrics.watch_quick_passes(lambda: batcher.quick_readings)
         head = {"model_name": settings.model_name, "model_version": card.version}
         envelopes = Envelopes(form, settings.queue_readings, head)
         reception = Reception(envelopes, batcher, self._extraction, self._thread, self._metrics, _wall_clock)
@@ -159,6 +164,7 @@ class PredictorServer(ModelServer):
 
         Raises BundleError if the estimator is refused.
         """
+        sys.setswitchinterval(_TURN_SECONDS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve_on(listener))
 

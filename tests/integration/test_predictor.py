@@ -256,6 +256,7 @@ async def test_metrics_count_what_was_served(client: httpx.AsyncClient, bundle: 
     labels = 'model="north-line",region="",site="north",stage="score",version="1.0.0"'
     assert grown(f"weldserve_stage_seconds_count{{{labels}}}") == 1
     assert after[f"weldserve_queue_readings{{{LABELS}}}"] == 0
+    assert f"weldserve_quick_readings{{{LABELS}}}" in after
     sha256_label = f'model="north-line",region="",sha256="{bundle.digest}",site="north",version="1.0.0"'
     assert after[f"weldserve_bundle_info{{{sha256_label}}}"] == 1
     assert grown('request_predict_seconds_count{model_name="north-line"}') == 1

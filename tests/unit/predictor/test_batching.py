@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.predictor.virtual_time import now, run
-from weld_predictor.batching import Client, Done, MicroBatcher, Part, QueueFullError, Request, TooLateError
+from weld_predictor.batching import (
+    QUICK_SECONDS,
+    Client,
+    Done,
+    MicroBatcher,
+    Part,
+    QueueFullError,
+    Request,
+    TooLateError,
+)
 from weld_predictor.pace import Lateness
 
 PASS = 0.010
@@ -101,11 +110,21 @@ class Bench:
 
 
 def bench(
-    *, max_readings: int = 100, max_delay: float = 0.002, queue_readings: int = 1000, seconds: float = PASS
+    *,
+    max_readings: int = 100,
+    max_delay: float = 0.002,
+    queue_readings: int = 1000,
+    seconds: float = PASS,
+    quick_seconds: float = QUICK_SECONDS,
 ) -> Bench:
     estimator = Estimator(seconds)
     batcher = MicroBatcher(
-        estimator.perform, max_readings=max_readings, max_delay=max_delay, queue_readings=queue_readings, clock=now
+        estimator.perform,
+        max_readings=max_readings,
+        max_delay=max_delay,
+        queue_readings=queue_readings,
+        quick_seconds=quick_seconds,
+        clock=now,
     )
     return Bench(estimator, batcher)
 
@@ -331,6 +350,26 @@ async def test_passes_that_are_quick_are_made_without_a_thread() -> None:
     for value in range(3):
         assert (await given.ask(value))[0] == [2 * value]
     assert given.estimator.quick == [False, True, True]
+
+
+@at_time
+async def test_how_quick_a_pass_must_be_to_do_without_a_thread_is_for_who_makes_the_batcher() -> None:
+    given = bench(seconds=0.004, quick_seconds=0.005)
+    for value in range(2):
+        assert (await given.ask(value))[0] == [2 * value]
+    assert given.estimator.quick == [False, True]
+
+
+@at_time
+async def test_the_largest_quick_pass_is_told_as_far_as_passes_were_made() -> None:
+    given = bench(max_readings=100, quick_seconds=0.0005)
+    assert given.batcher.quick_readings == 0
+    given.batcher.rehearse(1, 0.00002)
+    given.batcher.rehearse(50, 0.001)
+    assert given.batcher.quick_readings == 25
+    given = bench(max_readings=100, quick_seconds=1)
+    given.batcher.rehearse(1, 0.00002)
+    assert given.batcher.quick_readings == 100
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     registry = CollectorRegistry()
     metrics = PredictorMetrics(registry, **LABELS)
     metrics.watch_queue(lambda: 17)
+    metrics.watch_quick_passes(lambda: 1200)
     metrics.bundle_is_served("ab" * 32)
     metrics.scorer_is("scikit-learn", "native scorer not built")
     metrics.queued(np.array([0.25, 0.5]))
@@ -56,6 +57,7 @@ def test_readings_requests_batches_stages_and_flags_are_counted() -> None:
     assert value("request_seconds_sum", protocol="rest") == 0.75
     assert value("request_seconds_sum", protocol="grpc") == 0.25
     assert value("request_seconds_count", protocol="shadow") == 0
+    assert value("quick_readings") == 1200
     assert value("batch_readings_sum") == 2
     assert value("stage_seconds_sum", stage="queue") == 0.75
     assert value("stage_seconds_count", stage="score") == 1

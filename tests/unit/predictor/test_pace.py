@@ -29,6 +29,17 @@ def test_after_one_pass_time_grows_with_readings() -> None:
 
 
 @pytest.mark.parametrize("readings", [1, 1000, 5000])
+def test_readings_within_the_seconds_of_so_many_are_so_many(readings: int) -> None:
+    pace = learnt(0.001, 1e-6)
+    assert pace.readings_within(pace.seconds(readings)) == pytest.approx(readings)
+
+
+def test_no_pass_is_within_less_than_the_shortest() -> None:
+    assert Pace().readings_within(1) == 0
+    assert learnt(0.001, 1e-6).readings_within(0.0001) == 0
+
+
+@pytest.mark.parametrize("readings", [1, 1000, 5000])
 def test_start_and_time_of_each_reading_are_told_apart(readings: int) -> None:
     assert learnt(0.001, 1e-6).seconds(readings) == pytest.approx(0.001 + 1e-6 * readings, rel=0.25)
 
