@@ -142,6 +142,10 @@ class Throughput(Schema):
     seconds_per_pass: Annotated[NotNegative, Field(description="Beside what its requests and readings take.")]
     seconds_per_request: NotNegative
     seconds_per_reading: Positive
+    seconds_on_way: Annotated[
+        NotNegative,
+        Field(description="By which an answer of a replica that was at rest comes later, and keeps it from nothing."),
+    ] = 0.0
     quick_readings: Annotated[
         int, Field(ge=0, description="In the largest pass that is so quick that nothing waits for company after it.")
     ] = 0

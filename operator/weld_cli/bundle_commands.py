@@ -15,6 +15,8 @@ from weld_cli.failures import CommandError, failures_in_a_sentence
 
 BUSY = 0.1
 """Share of the time that a machine may stand still before a measurement on it says little."""
+STALL_SECONDS = 6.0
+"""For which stalls are looked for; a machine of ours has about 9 in a second."""
 
 app = typer.Typer(help="Make bundles, check them, and show what is in them.", no_args_is_help=True)
 
@@ -118,7 +120,8 @@ def measure(
         from weld_bundle.packing import pack_archive
         from weld_bundle.verification import verify as verify_bytes
         from weld_cli.local_predictor import local_predictor
-        from weld_predictor.measuring import Measurement, MeasurementError, throughput
+        from weld_predictor.bursts import Measurement, MeasurementError
+        from weld_predictor.measuring import stalls_of, throughput
 
         if out is not None:
             _check_is_new(out)
@@ -126,9 +129,11 @@ def measure(
         card = verified.card
         longest = Batching.model_fields["max_readings"].default
         with local_predictor(folder, card, verified.digest, "measured", max_delay="0s") as running:
-            measurement = Measurement(running.address, running.pid, "measured", card)
+            measurement = Measurement(running.address, running.pid, "measured", card, request_readings)
             try:
-                found = throughput(measurement, folder, repeats, request_readings, longest, datetime.now(UTC))
+                measurement.take(repeats)
+                stalls = stalls_of(measurement.latencies(STALL_SECONDS))
+                found = throughput(measurement, folder, stalls, longest, datetime.now(UTC))
             except MeasurementError as error:
                 raise CommandError(str(error)) from error
         if found.stalls is not None and found.stalls.share_of_time > BUSY:

@@ -113,7 +113,7 @@ def _serve(
         passes += 1
         busy += end - now
         now = end
-        answered[in_pass] = now - arrived[in_pass]
+        answered[in_pass] = now + replica.service.on_way - arrived[in_pass]
         if len(in_pass) > replica.requests_in_quick_pass and 0 < len(waiting) < replica.requests_in_pass:
             start = max(now, arrived[waiting[0]] + replica.max_delay)
             missing = came + replica.requests_in_pass - len(waiting) - 1

@@ -7,18 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weld_predictor.measuring import BURSTS, Burst, solve, stalls_of
+from weld_predictor.bursts import SIZES, Burst
+from weld_predictor.measuring import solve, stalls_of
 
 
 def bursts(per_pass: float, per_request: float, per_reading: float, noise: float = 0.0) -> list[Burst]:
     source = np.random.default_rng(0)
     found = []
-    for requests, readings in BURSTS:
+    for requests, readings in SIZES:
         passes = 1 + (requests > 1) + requests / 64
         seconds = per_pass * passes + per_request * requests + per_reading * requests * readings
-        found.append(
-            Burst(requests, readings, passes, seconds * (1 + noise * source.normal()), seconds, seconds, (1.0,))
-        )
+        found.append(Burst(requests, readings, passes, seconds * (1 + noise * source.normal()), seconds, (1.0,)))
     return found
 
 
@@ -39,11 +38,18 @@ def test_nothing_is_below_zero() -> None:
 
 
 def test_answers_that_come_late_are_stalls_of_what_they_took_longer() -> None:
-    found = stalls_of([*[0.001] * 996, 0.003, 0.003, 0.005, 0.005])
+    found = stalls_of([*[0.001] * 996, 0.003, 0.001, 0.003, 0.001, 0.005, 0.001, 0.005])
     assert found is not None
-    assert found.per_second == pytest.approx(4 / 1.012, rel=1e-3)
-    assert found.share_of_time == pytest.approx(0.012 / 1.012, rel=1e-3)
+    assert found.per_second == pytest.approx(4 / 1.015, rel=1e-3)
+    assert found.share_of_time == pytest.approx(0.012 / 1.015, rel=1e-3)
     assert (found.seconds[0], found.seconds[-1]) == (0.002, 0.004)
+
+
+def test_answers_that_come_late_one_after_the_other_are_held_up_by_one_stall() -> None:
+    found = stalls_of([*[0.001] * 500, 0.003, 0.004, 0.005, *[0.001] * 500])
+    assert found is not None
+    assert found.per_second == pytest.approx(1 / 1.012, rel=1e-3)
+    assert set(found.seconds) == {0.009}
 
 
 def test_where_no_answer_is_late_there_are_no_stalls() -> None:

@@ -82,6 +82,7 @@ class _Answers:
 
 def latency_of(replica: Replica, load: Load, replicas: int, way: float = 0.0) -> Latency:
     """Of `load` on so many replicas that share it by chance; `way`: seconds there and back, which end the deadline."""
+    way += replica.service.on_way
     latency = _answers(replica, load.requests, load.tick, load.jitter, replicas).latency(load.deadline - way)
     return latency.farther_away(way) if way else latency
 

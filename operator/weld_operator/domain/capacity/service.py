@@ -49,6 +49,8 @@ class ServiceTime:
     spread: tuple[float, ...] = (1.0,)
     """By which passes differ, through no fault of their size: equally likely factors, 1 on average."""
     stalls: Stalls = Stalls()
+    on_way: float = 0.0
+    """Seconds by which an answer comes later, and which keep the replica from nothing: processors wake up for it."""
 
     @classmethod
     def of(cls, throughput: Throughput, scored_share: float = 1.0) -> ServiceTime:
@@ -61,6 +63,7 @@ class ServiceTime:
             per_reading=throughput.seconds_per_reading - spared,
             spread=_of_mean_one(throughput.spread),
             stalls=Stalls() if stalls is None else Stalls(stalls.per_second, stalls.seconds),
+            on_way=throughput.seconds_on_way,
         )
 
     def seconds(self, requests: float, readings: float) -> float:
@@ -75,6 +78,10 @@ class ServiceTime:
             *((usual * factor, (1 - stalled) / len(self.spread)) for factor in self.spread),
             *((usual + stall, stalled * share) for stall, share in self.stalls.classes if stalled),
         ]
+
+    def alone(self, readings: int) -> float:
+        """Seconds from a request's arrival to its answer, on average, where there is no other and no stall."""
+        return self.seconds(1, readings) + self.on_way
 
     def of_request(self, readings: int) -> float:
         """Seconds that a request of `readings` adds to the pass that it is in."""

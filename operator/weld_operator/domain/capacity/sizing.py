@@ -64,11 +64,11 @@ def size_for(replica: Replica, load: Load, spread: Spread, aims: Aims) -> Size:
     """
     most = replica.most_requests_per_second
     by_rate = max(math.ceil(load.requests_per_second / (most * aims.occupancy) - 1e-9), 1)
-    if replica.service.seconds(1, replica.request_readings) > load.deadline:
+    if (alone := replica.service.alone(replica.request_readings)) > load.deadline:
         raise NotEnoughError(
-            f"one request of {replica.request_readings} readings alone takes "
-            f"{replica.service.seconds(1, replica.request_readings) * 1000:.0f} ms, longer than the deadline of "
-            f"{load.deadline * 1000:.0f} ms: no number of replicas helps, smaller requests or a faster bundle would"
+            f"one request of {replica.request_readings} readings alone takes {alone * 1000:.0f} ms, longer than the "
+            f"deadline of {load.deadline * 1000:.0f} ms: no number of replicas helps, smaller requests or a faster "
+            "bundle would"
         )
     reasons = [(by_rate, f"at most {aims.occupancy:.0%} of what each can do")]
     needed = _fewest(by_rate, lambda count: _reaches(replica, load, aims, count))
@@ -109,7 +109,7 @@ def _has_plenty(replica: Replica, load: Load, count: int) -> bool:
         most = max(most, work)
     most += _DEVIATIONS * math.sqrt(requests) * each
     slowest, stall = max(replica.service.spread), replica.service.stalls.longest
-    longest = most + 2 * replica.service.seconds(1, replica.request_readings)
+    longest = most + 2 * replica.service.alone(replica.request_readings)
     taken = 2 * (slowest * longest + stall) + replica.max_delay
     return most / each < replica.requests_in_queue and taken < load.deadline
 
