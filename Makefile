@@ -70,7 +70,7 @@ features: setup ## Compare the features of serving and of training for 1,000,000
 bench: setup ## Measure the predictor beside other model servers (half an hour; the first time it installs them); BENCH_FLAGS="--quick --no-peers"
 	@$(BIN)/python -m tests.bench $(BENCH_FLAGS)
 
-bench-plan: setup ## Compare a plan's simulation with the real predictor at four loads (four minutes, on a quiet machine)
+bench-plan: setup ## Compare a plan's simulation with the real predictor at four loads (nine minutes, on a quiet machine)
 	@$(BIN)/python -m tests.bench.planning
 
 simulate-rollouts: setup ## Simulate 2,000 rollouts of bundles whose truth is known, through the real gates; SIMULATE_FLAGS=--seed=2
