@@ -4,7 +4,8 @@ A request that finds nothing under way is scored at once. While a pass is under 
 next pass takes them, after waiting for company until the oldest has waited `max_delay`, or until there are
 `max_readings`. Clients take turns, one request each, in the order they came. A request of more than `max_readings` is
 scored in parts, and after each part the others come first, so that a large one never blocks small ones for longer than
-one pass.
+one pass. A quick pass is made in the event loop itself: clients are heard before and after it, so that none gathers and
+none waits for company.
 
 Nothing here waits: what there is to do is done by callbacks of the event loop, because a task for each request would
 cost more than the request. The clock is injected, so that a test may bring its own time.
