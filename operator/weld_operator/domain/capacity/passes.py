@@ -20,6 +20,7 @@ in a pass at most.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,9 +112,8 @@ class _Chain:
         """`arrivals`: at all replicas together."""
         busiest = arrivals.rate / replicas * min(arrivals.peak_factor, _MOST_CROWDED)
         cycle = _cycle(replica, busiest)
-        phases = round(arrivals.tick / (cycle / _PHASES_IN_PASS))
         units = busiest * cycle / _UNITS_IN_PASS if arrivals.jitter else arrivals.requests / replicas / _UNITS_AT_ONCE
-        self._phases = min(max(phases, _FEWEST_PHASES), _MOST_PHASES)
+        self._phases = _phases(arrivals.tick, cycle / _PHASES_IN_PASS, replica.max_delay)
         self._windows = Windows(replica, arrivals, 1 / replicas, phases=self._phases, unit=max(round(units), 1))
         self._stalls = self._windows.stalls()
         self._starts: defaultdict[int, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
@@ -234,6 +234,16 @@ def _roughly(units: int, step: int) -> Sequence[tuple[int, float]]:
         return ((units, 1.0),)
     below, beyond = units // step * step, units % step / step
     return ((below, 1 - beyond), (below + step, beyond)) if beyond else ((below, 1.0),)
+
+
+def _phases(tick: float, seconds: float, delay: float) -> int:
+    """In a tick, of about so many `seconds`; a whole number in the delay, which else would be longer or shorter."""
+    phases = min(max(round(tick / seconds), _FEWEST_PHASES), _MOST_PHASES)
+    in_delay = delay * phases / tick
+    if in_delay < 1:
+        return phases
+    whole = round(tick * math.ceil(in_delay) / delay)
+    return whole if whole <= _MOST_PHASES else phases
 
 
 def _cycle(replica: Replica, rate: float) -> float:

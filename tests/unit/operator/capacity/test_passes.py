@@ -76,7 +76,7 @@ def test_losing_a_replica_never_improves_latency(requests: int, replicas: int) -
 @settings(max_examples=8, deadline=None)
 def test_more_requests_are_never_answered_sooner(requests: int, more: int) -> None:
     few, many = (latency_of(replica(), Load(count, 0.1, 0.02, 0.1), 1) for count in (requests, requests + more))
-    assert many.p99 >= few.p99 * 0.95
+    assert many.p99 >= few.p99 * 0.97
     assert many.on_time <= few.on_time + 1e-3
 
 
@@ -108,5 +108,5 @@ def test_more_stalls_never_lower_the_latency(requests: int, few: float, more: fl
     services = (ServiceTime(0.0005, 0.00008, 1.2e-6, stalls=Stalls(rate, seconds)) for rate in (few, few + more))
     calm, stalled = (latency_of(replica(service), Load(requests, 0.1, 0.02, 0.1), 1) for service in services)
     assert stalled.mean >= calm.mean * 0.995
-    assert stalled.p99 >= calm.p99 * 0.95
+    assert stalled.p99 >= calm.p99 * 0.97
     assert stalled.on_time <= calm.on_time + 1e-3
